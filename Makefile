@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# Builds, boots and checks modreg: 'make help' tells how. Kbuild says what the module is made of.
+
+SHELL := /bin/bash -o pipefail
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+.DEFAULT_GOAL := modules
+
+# Which of the distribution's kernels; the newest supported one where KVERSION is empty.
+FLAVOUR ?= amd64
+KVERSION ?=
+
+# The running kernel's directory serves where Rust can use it as it is; else the cached kernel does.
+running := /lib/modules/$(shell uname -r)/build
+cached = $(shell scripts/rust-kdir $(FLAVOUR) $(KVERSION))
+ifeq ($(origin KDIR),undefined)
+  ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),modules)),)
+    # A guest is asked for: its kernel must be one that can be booted.
+    ifneq ($(filter run test lint,$(MAKECMDGOALS)),)
+      KDIR := $(cached)
+    else ifneq ($(origin FLAVOUR)$(KVERSION),file)
+      KDIR := $(cached)
+    else
+      KDIR := $(or $(shell scripts/rust-kdir $(running) 2> /dev/null),$(cached))
+    endif
+    $(if $(KDIR),,$(error there is no kernel to build against))
+  endif
+endif
+release := $(if $(KDIR),$(shell cat '$(KDIR)/include/config/kernel.release'))
+$(if $(KDIR),$(if $(release),,$(error $(KDIR) is no kernel build directory)))
+
+# One directory for each kernel, so that switching between them builds nothing twice.
+out := $(CURDIR)/build/$(release)
+
+# Kernels of the cache are built against with the tools that they were made with.
+cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/modreg
+tree := $(if $(filter $(cache)/%,$(KDIR)),scripts/toolchain)
+
+# What the compilers, objtool and modpost warn of is an error.
+strict := W=e CONFIG_OBJTOOL_WERROR=y
+kbuild = $(tree) $(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR) MO=$(out) -j$(shell nproc) $(strict)
+
+.PHONY: modules
+modules: ## build modreg.ko and the samples (KDIR=..., or FLAVOUR=... and KVERSION=... of the cached kernels)
+	@mkdir -p $(out)
+	@scripts/no-warnings $(out) $(kbuild) modules
+
+.PHONY: run
+run: modules ## boot a guest and show modreg at work in it
+	@scripts/boot --limit 120 $(KDIR) 'scripts/demo $(out)'
+
+.PHONY: test
+test: modules ## run the tests in guests: ends in 'N passed, N failed' (TESTS=... for some of them)
+	@scripts/test $(KDIR) $(out) $(TESTS)
+
+.PHONY: lint
+lint: ## check style, and that nothing warns
+	@scripts/lint $(KDIR)
+
+.PHONY: modules_install
+modules_install: modules ## install the modules for KDIR's kernel (INSTALL_MOD_PATH=... for another root)
+	@$(kbuild) modules_install
+
+.PHONY: rust-analyzer
+rust-analyzer: ## write rust-project.json for editors
+	@$(kbuild) rust-analyzer
+	@scripts/toolchain true
+	@sed 's|"/usr/lib|"$(if $(tree),$(shell scripts/toolchain))/usr/lib|' $(out)/rust-project.json > rust-project.json
+
+.PHONY: clean
+clean: ## remove what was built here (the cache stays: it is in $XDG_CACHE_HOME/modreg)
+	@rm -rf build rust-project.json
+
+.PHONY: help
+help: ## this text
+	@sed -n 's/^\([a-z_-]*\):.*## /\1\t/p' Makefile | expand -t 18
+	@echo
+	@echo 'KDIR=...          a kernel build directory that Rust modules can be built against'
+	@echo 'FLAVOUR=...       amd64 (the default), cloud-amd64 or rt-amd64: a cached kernel of the distribution'
+	@echo 'KVERSION=...      the start of its version, for example 7.3 or 7.2'
