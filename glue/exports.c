@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Exports the functions of include/modreg.h, which are defined in Rust, over the prototypes
+ * of the header, as rust/exports.c does for the kernel crate.
+ */
+
+#include <linux/export.h>
+
+#include <modreg.h>
+
+EXPORT_SYMBOL_GPL(modreg_register_plugin);
+EXPORT_SYMBOL_GPL(modreg_register_module);
+EXPORT_SYMBOL_GPL(modreg_unregister_plugin);
+EXPORT_SYMBOL_GPL(modreg_unregister_plugins);
+EXPORT_SYMBOL_GPL(modreg_find_symbol);
+EXPORT_SYMBOL_GPL(modreg_find_symbol_get);
+EXPORT_SYMBOL_GPL(modreg_find_symbol_put);
+EXPORT_SYMBOL_GPL(modreg_address_lookup);
+EXPORT_SYMBOL_GPL(modreg_lookup_symbol_name);
+EXPORT_SYMBOL_GPL(modreg_lookup_symbol_attrs);
+EXPORT_SYMBOL_GPL(modreg_get_kallsym);
+EXPORT_SYMBOL_GPL(modreg_kallsyms_lookup_name);
+EXPORT_SYMBOL_GPL(modreg_search_extables);
+EXPORT_SYMBOL_GPL(modreg_is_address);
+EXPORT_SYMBOL_GPL(modreg_text_address);
+EXPORT_SYMBOL_GPL(modreg_plugin_name);
+EXPORT_SYMBOL_GPL(modreg_print_plugins);

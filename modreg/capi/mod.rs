@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The C boundary: the functions of `include/modreg.h`, which documents them.
+//!
+//! Here raw pointers become safe types. Together with `primitives`, these are the only files that contain `unsafe`.
+
+mod desc;
+mod module;
+mod params;
+
+use super::{
+    lock::LOCK,
+    lookup,
+    plugin::Plugin,
+    primitives::{
+        borrowed::CName,
+        preempt::PreemptGuard, //
+    },
+    refusal::Refusal,
+    registry,
+    report, //
+};
+use crate::bindings::{
+    self,
+    modreg_find_symbol_arg,
+    modreg_plugin,
+    modreg_plugin_desc, //
+};
+use core::{
+    ffi::CStr,
+    ptr, //
+};
+use kernel::{
+    bindings::{
+        exception_table_entry,
+        module as kernel_module,
+        KSYM_NAME_LEN, //
+    },
+    prelude::*,
+    sync::{
+        Arc,
+        ArcBorrow, //
+    },
+};
+
+/// Makes the lock usable.
+///
+/// # Safety
+///
+/// Must be called once, before anything else of this module.
+pub(crate) unsafe fn init() {
+    // SAFETY: By the requirement of this function.
+    unsafe { LOCK.init() };
+}
+
+/// Defines functions that C calls, and checks each against its prototype in the header.
+macro_rules! export {
+    ($($(#[$meta:meta])* fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $ret:ty)? $body:block)*) => {
+        $(
+            const _: () = {
+                // One type, or this does not compile.
+                let _ = [bindings::$name as unsafe extern "C" fn($($type),*) $(-> $ret)?, $name];
+            };
+
+            $(#[$meta])*
+            ///
+            /// # Safety
+            ///
+            /// As `include/modreg.h` asks of the pointers.
+            #[no_mangle]
+            unsafe extern "C" fn $name($($arg: $type),*) $(-> $ret)? $body
+        )*
+    };
+}
+
+/// Writes an output that the caller may have left out.
+///
+/// # Safety
+///
+/// `out` must be null or valid for writing.
+unsafe fn put<T>(out: *mut T, value: T) {
+    if !out.is_null() {
+        // SAFETY: By the requirement of this function.
+        unsafe { out.write(value) };
+    }
+}
+
+/// Writes a name into a buffer that the caller may have left out. Returns its length, or `-E2BIG` where it was cut.
+///
+/// # Safety
+///
+/// `out` must be null or valid for writing of `len` bytes.
+unsafe fn put_name(out: *mut c_char, len: u32, name: CName<'_>) -> isize {
+    if out.is_null() {
+        return name.to_cstr().count_bytes() as isize;
+    }
+    // SAFETY: By the requirement of this function.
+    name.copy_to(unsafe { core::slice::from_raw_parts_mut(out.cast(), len as usize) })
+}
+
+/// The string that C passes; nothing where it is null.
+///
+/// # Safety
+///
+/// `s` must be null or a string that does not change during `'a`.
+unsafe fn string<'a>(s: *const c_char) -> Option<&'a CStr> {
+    // SAFETY: By the requirement of this function.
+    (!s.is_null()).then(|| unsafe { CStr::from_ptr(s.cast()) })
+}
+
+/// The pointer that C knows a plugin by.
+fn handle(plugin: &Plugin) -> *mut modreg_plugin {
+    ptr::from_ref(plugin).cast_mut().cast()
+}
+
+/// The plugin behind a pointer of [`handle`].
+///
+/// # Safety
+///
+/// The plugin must stay registered during `'a`.
+unsafe fn plugin<'a>(handle: *const modreg_plugin) -> ArcBorrow<'a, Plugin> {
+    // SAFETY: Plugins live in `Arc`s, one of which the list has while the plugin is registered.
+    unsafe { ArcBorrow::from_raw(handle.cast()) }
+}
+
+/// Logs why a registration was refused, and makes an `ERR_PTR()` of it.
+fn answer(name: Option<&CStr>, result: Result<Arc<Plugin>, Refusal>) -> *mut modreg_plugin {
+    match result {
+        Ok(plugin) => handle(&plugin),
+        Err(Refusal(error, why)) => {
+            pr_err!(
+                "{}: refused, {} ({})\n",
+                name.unwrap_or(c"(null)"),
+                why,
+                error.to_errno()
+            );
+            error.to_ptr()
+        }
+    }
+}
+
+/// Removes plugins by their pointers.
+///
+/// # Safety
+///
+/// As [`plugin`], until this returns.
+unsafe fn unregister(handles: &[*mut modreg_plugin]) -> Result {
+    let mut plugins = KVec::with_capacity(handles.len(), GFP_KERNEL)?;
+    for &handle in handles {
+        if handle.is_null() || kernel::error::from_err_ptr(handle).is_err() {
+            return Err(EINVAL);
+        }
+        // SAFETY: By the requirement of this function.
+        let plugin = Arc::from(unsafe { plugin(handle) });
+        plugins.push(plugin, GFP_KERNEL)?;
+    }
+    registry::unregister(&plugins)
+}
+
+fn errno(result: Result) -> c_int {
+    result.err().map_or(0, Error::to_errno)
+}
+
+export! {
+    /// See `include/modreg.h`.
+    fn modreg_register_plugin(desc: *const modreg_plugin_desc) -> *mut modreg_plugin {
+        // SAFETY: By the requirement of this function.
+        let Some(desc) = (unsafe { desc.as_ref() }) else {
+            return answer(None, Err(Refusal(EINVAL, "no descriptor")));
+        };
+        // SAFETY: By the requirement of this function.
+        let name = unsafe { string(desc.name) };
+        // SAFETY: By the requirement of this function.
+        answer(name, unsafe { desc::register(desc) })
+    }
+
+    /// See `include/modreg.h`.
+    fn modreg_register_module(module: *mut kernel_module, desc: *const modreg_plugin_desc) -> *mut modreg_plugin {
+        // SAFETY: By the requirement of this function.
+        let name = unsafe { desc.as_ref().and_then(|d| string(d.name)) };
+        // SAFETY: By the requirement of this function.
+        match unsafe { module::of(module) } {
+            // SAFETY: By the requirement of this function.
+            Some(m) => answer(Some(name.unwrap_or(m.name())), unsafe { module::register(m, desc.as_ref()) }),
+            None => answer(name, Err(Refusal(EINVAL, "no module"))),
+        }
+    }
+
+    /// See `include/modreg.h`.
+    fn modreg_unregister_plugin(plugin: *mut modreg_plugin) -> c_int {
+        // SAFETY: By the requirement of this function.
+        errno(unsafe { unregister(&[plugin]) })
+    }
+
+    /// See `include/modreg.h`.
+    fn modreg_unregister_plugins(plugins: *mut *mut modreg_plugin, num: c_uint) -> c_int {
+        if plugins.is_null() {
+            return if num == 0 { 0 } else { EINVAL.to_errno() };
+        }
+        // SAFETY: By the requirement of this function.
+        let plugins = unsafe { core::slice::from_raw_parts(plugins, num as usize) };
+        // SAFETY: By the requirement of this function.
+        errno(unsafe { unregister(plugins) })
+    }
+
+    /// See `include/modreg.h`.
+    fn modreg_find_symbol(fsa: *mut modreg_find_symbol_arg) -> bool {
+        // SAFETY: By the requirement of this function.
+        unsafe { find_symbol(fsa, |_| true) }
+    }
+
+    /// See `include/modreg.h`.
+    fn modreg_find_symbol_get(fsa: *mut modreg_find_symbol_arg) -> bool {
+        // SAFETY: By the requirement of this function.
+        unsafe { find_symbol(fsa, Plugin::try_get) }
+    }
+
+    /// See `include/modreg.h`.
+    fn modreg_find_symbol_put(handle: *mut modreg_plugin) {
+        if !handle.is_null() {
+            // SAFETY: The reference that is given back kept the plugin registered.
+            unsafe { plugin(handle) }.put();
+        }
+    }
+
+    /// See `include/modreg.h`.
+    fn modreg_address_lookup(
+        addr: c_ulong,
+        size: *mut c_ulong,
+        offset: *mut c_ulong,
+        plugin: *mut c_char,
+        namebuf: *mut c_char,
+    ) -> c_int {
+        let guard = PreemptGuard::new();
+        let Some((owner, found)) = lookup::address_lookup(addr, &guard) else {
+            return 0;
+        };
+        // SAFETY: By the requirement of this function.
+        unsafe { put_name(plugin, bindings::MODREG_NAME_LEN, owner.name().as_cstr().into()) };
+        let Some(found) = found else {
+            return 0;
+        };
+        // SAFETY: By the requirement of this function.
+        unsafe {
+            put(size, found.size);
+            put(offset, found.offset);
+            put_name(namebuf, KSYM_NAME_LEN, found.name) as c_int
+        }
+    }
+
+    /// See `include/modreg.h`.
+    fn modreg_lookup_symbol_name(addr: c_ulong, symname: *mut c_char) -> c_int {
+        if symname.is_null() {
+            return EINVAL.to_errno();
+        }
+        let (none, no_name) = (ptr::null_mut(), ptr::null_mut());
+        // SAFETY: By the requirement of this function.
+        unsafe { modreg_lookup_symbol_attrs(addr, none, none, no_name, symname) }
+    }
+
+    /// See `include/modreg.h`.
+    fn modreg_lookup_symbol_attrs(
+        addr: c_ulong,
+        size: *mut c_ulong,
+        offset: *mut c_ulong,
+        plugin: *mut c_char,
+        name: *mut c_char,
+    ) -> c_int {
+        let guard = PreemptGuard::new();
+        let Some((owner, Some(found))) = lookup::address_lookup(addr, &guard) else {
+            return ERANGE.to_errno();
+        };
+        // SAFETY: By the requirement of this function.
+        unsafe {
+            put(size, found.size);
+            put(offset, found.offset);
+            put_name(plugin, bindings::MODREG_NAME_LEN, owner.name().as_cstr().into());
+            put_name(name, KSYM_NAME_LEN, found.name);
+        }
+        0
+    }
+
+    /// See `include/modreg.h`.
+    fn modreg_get_kallsym(
+        symnum: c_uint,
+        value: *mut c_ulong,
+        letter: *mut c_char,
+        name: *mut c_char,
+        plugin: *mut c_char,
+        exported: *mut c_int,
+    ) -> c_int {
+        if value.is_null() || letter.is_null() || name.is_null() || plugin.is_null() || exported.is_null() {
+            return EINVAL.to_errno();
+        }
+        let guard = PreemptGuard::new();
+        let Some(symbol) = lookup::get_kallsym(symnum, &guard) else {
+            return ERANGE.to_errno();
+        };
+        // SAFETY: By the requirement of this function.
+        unsafe {
+            put(value, symbol.value);
+            put(letter, symbol.letter);
+            put_name(name, KSYM_NAME_LEN, symbol.name);
+            put_name(plugin, bindings::MODREG_NAME_LEN, symbol.plugin.as_cstr().into());
+            put(exported, symbol.exported.into());
+        }
+        0
+    }
+
+    /// See `include/modreg.h`.
+    fn modreg_kallsyms_lookup_name(name: *const c_char) -> c_ulong {
+        // SAFETY: By the requirement of this function.
+        let name = unsafe { string(name) };
+        let guard = PreemptGuard::new();
+        name.and_then(|name| lookup::kallsyms_lookup_name(name, &guard))
+            .unwrap_or(0)
+    }
+
+    /// See `include/modreg.h`.
+    fn modreg_search_extables(addr: c_ulong) -> *const exception_table_entry {
+        let guard = PreemptGuard::new();
+        lookup::search_extables(addr, &guard).map_or(ptr::null(), ptr::from_ref)
+    }
+
+    /// See `include/modreg.h`.
+    fn modreg_is_address(addr: c_ulong) -> bool {
+        lookup::is_address(addr, &PreemptGuard::new())
+    }
+
+    /// See `include/modreg.h`.
+    fn modreg_text_address(addr: c_ulong) -> *mut modreg_plugin {
+        let guard = PreemptGuard::new();
+        lookup::text_address(addr, &guard).map_or(ptr::null_mut(), handle)
+    }
+
+    /// See `include/modreg.h`.
+    fn modreg_plugin_name(handle: *const modreg_plugin) -> *const c_char {
+        // SAFETY: By the requirement of this function.
+        let plugin = unsafe { &*handle.cast::<Plugin>() };
+        plugin.name().as_cstr().as_ptr().cast()
+    }
+
+    /// See `include/modreg.h`.
+    fn modreg_print_plugins() {
+        report::print_plugins();
+    }
+}
+
+/// Answers `fsa` where its symbol is found and `take` accepts the plugin.
+///
+/// # Safety
+///
+/// `fsa` must be null or valid, and its name null or a string.
+unsafe fn find_symbol(fsa: *mut modreg_find_symbol_arg, take: impl FnOnce(&Plugin) -> bool) -> bool {
+    // SAFETY: By the requirement of this function.
+    let Some(fsa) = (unsafe { fsa.as_mut() }) else {
+        return false;
+    };
+    // SAFETY: By the requirement of this function.
+    let Some(name) = (unsafe { string(fsa.name) }) else {
+        return false;
+    };
+    let guard = PreemptGuard::new();
+    let found = lookup::find_symbol(name, fsa.gplok, fsa.warn, &guard);
+    let Some(found) = found.filter(|found| take(found.plugin)) else {
+        return false;
+    };
+    fsa.owner = handle(found.plugin);
+    fsa.value = found.value;
+    fsa.license = if found.gpl_only {
+        bindings::modreg_license_MODREG_GPL_ONLY
+    } else {
+        bindings::modreg_license_MODREG_NOT_GPL_ONLY
+    };
+    true
+}

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! From `struct module` to a plugin: the loader's own tables, borrowed in place.
+
+use super::{
+    desc::{
+        borrow,
+        Start, //
+    },
+    string, //
+};
+use crate::{
+    bindings::{
+        modreg_plugin_desc,
+        modreg_symtab, //
+    },
+    exports::Exports,
+    extable::Extable,
+    plugin::{
+        Name,
+        Plugin, //
+    },
+    primitives::{
+        borrowed::{
+            Borrowed,
+            CName, //
+        },
+        callback::Callback,
+        module::{
+            Ksymtab,
+            Module,
+            ModuleState, //
+        },
+    },
+    refusal::Refusal,
+    registry::{
+        self,
+        Content,
+        Ownership, //
+    },
+    symtab::Symtab,
+    tables::{
+        Region,
+        Tables, //
+    },
+};
+use kernel::{
+    bindings,
+    prelude::*,
+    sync::Arc, //
+};
+
+/// The module that C passes; nothing where it is null.
+///
+/// # Safety
+///
+/// As `modreg_register_module()`; its GOING event removes the plugin.
+pub(super) unsafe fn of(module: *mut bindings::module) -> Option<Module> {
+    // SAFETY: By the requirement of this function.
+    unsafe { Module::new(module) }
+}
+
+/// Registers `module` as a plugin.
+///
+/// # Safety
+///
+/// As `modreg_register_module()`.
+pub(super) unsafe fn register(
+    module: Module,
+    desc: Option<&modreg_plugin_desc>,
+) -> Result<Arc<Plugin>, Refusal> {
+    let default = modreg_plugin_desc::default();
+    let desc = desc.unwrap_or(&default);
+    let has_tables = !desc.owner.is_null()
+        || !desc.regions.is_null()
+        || !desc.symbols.is_null()
+        || !desc.symtab.is_null()
+        || !desc.extable.is_null();
+    if has_tables || desc.num_regions | desc.num_symbols | desc.num_exentries != 0 {
+        return Err(Refusal(EINVAL, "a module's descriptor has tables or an owner"));
+    }
+    // SAFETY: By the requirement of this function.
+    let name = Name::new(unsafe { string(desc.name) }.unwrap_or(module.name()))?;
+    // SAFETY: By the requirement of this function.
+    let (start, exit) = unsafe { (Start::new(desc)?, Callback::new(desc.exit, desc.data)) };
+    let coming = match module.state() {
+        ModuleState::Live => false,
+        ModuleState::Coming => true,
+        ModuleState::Going | ModuleState::Unformed => {
+            return Err(Refusal(ENODEV, "its owner is being unloaded"));
+        }
+    };
+    let ownership = Ownership {
+        owner: Some(module),
+        follows: coming,
+    };
+    let content = || {
+        Ok(Content {
+            // SAFETY: By the requirement of this function. The init tables are only borrowed by what the LIVE event
+            // takes away from readers, which is before the kernel frees them.
+            full: unsafe { tables(module, coming) }?,
+            // SAFETY: By the requirement of this function.
+            core: coming.then(|| unsafe { tables(module, false) }).transpose()?,
+        })
+    };
+    registry::register(name, ownership, exit, content, || start.run())
+}
+
+/// The memory types, those that stay before those of init.
+const TYPES: [(bindings::mod_mem_type, bool); 7] = [
+    (bindings::mod_mem_type_MOD_TEXT, false),
+    (bindings::mod_mem_type_MOD_DATA, false),
+    (bindings::mod_mem_type_MOD_RODATA, false),
+    (bindings::mod_mem_type_MOD_RO_AFTER_INIT, false),
+    (bindings::mod_mem_type_MOD_INIT_TEXT, true),
+    (bindings::mod_mem_type_MOD_INIT_DATA, true),
+    (bindings::mod_mem_type_MOD_INIT_RODATA, true),
+];
+
+fn regions(m: &bindings::module, with_init: bool) -> Result<KVec<Region>, Refusal> {
+    let mut regions = KVec::with_capacity(TYPES.len(), GFP_KERNEL)?;
+    for (kind, init) in TYPES {
+        let text =
+            matches!(kind, bindings::mod_mem_type_MOD_TEXT | bindings::mod_mem_type_MOD_INIT_TEXT);
+        if let Some(mem) = m.mem.get(kind as usize).filter(|_| with_init || !init) {
+            // A type may have no memory.
+            if let Some(region) = Region::new(mem.base as usize, mem.size as usize, text) {
+                regions.push(region, GFP_KERNEL)?;
+            }
+        }
+    }
+    Ok(regions)
+}
+
+/// Makes the tables that `module` has during its init, or those that it has after.
+///
+/// # Safety
+///
+/// As `modreg_register_module()`; during init only where the module is COMING.
+unsafe fn tables(module: Module, with_init: bool) -> Result<Tables, Refusal> {
+    // SAFETY: By the requirement of this function the module does not change what is read here.
+    let m = unsafe { &*module.as_ptr() };
+    let mut regions = regions(m, with_init)?;
+
+    let kallsyms = if with_init {
+        // SAFETY: A COMING module's pointer leads to its init tables.
+        unsafe { &*m.kallsyms }
+    } else {
+        &m.core_kallsyms
+    };
+    // SAFETY: These are the loader's own tables. `core_kallsyms` stays as long as the module; for init tables see
+    // `register()`.
+    let symbols = unsafe {
+        borrow(&modreg_symtab {
+            symtab: kallsyms.symtab,
+            num_symtab: kallsyms.num_symtab,
+            strtab: kallsyms.strtab,
+            strtab_size: strtab_size(kallsyms),
+            typetab: kallsyms.typetab,
+        })
+    }?;
+    // SAFETY: The loader made as many flags as symbols, and they stay as long as the module.
+    let exports = unsafe {
+        let flags = Borrowed::new(m.flagstab, m.num_syms as usize);
+        Exports::Kernel(Ksymtab::new(m.syms, flags))
+    };
+    // SAFETY: The table stays as long as the module. The kernel trims init entries from it by moving its own pointer.
+    let entries = unsafe { Borrowed::new(m.extable, m.num_exentries as usize) };
+    let extable = if with_init || regions.is_empty() {
+        Extable::new(entries, &regions)?
+    } else {
+        // Init entries are in the table still. They resolve to nothing, since their region is gone.
+        Extable::new(entries, &self::regions(m, true)?)?
+    };
+    Ok(Tables {
+        symtab: Symtab::new(symbols, &mut regions, &[])?,
+        exports,
+        extable,
+        regions,
+    })
+}
+
+/// Bytes of a string table that the kernel keeps no size of: the string that begins last ends last.
+///
+/// # Safety
+///
+/// The tables must be the loader's.
+unsafe fn strtab_size(kallsyms: &bindings::mod_kallsyms) -> usize {
+    // SAFETY: By the requirement of this function.
+    let syms = unsafe { Borrowed::new(kallsyms.symtab.cast_const(), kallsyms.num_symtab as usize) };
+    let Some(last) = syms.iter().map(|sym| sym.st_name as usize).max() else {
+        return 0;
+    };
+    // SAFETY: By the requirement of this function there is a string.
+    let name = unsafe { CName::from_ptr(kallsyms.strtab.wrapping_add(last)) };
+    last.wrapping_add(name.to_cstr().count_bytes()).wrapping_add(1)
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The readers.
+//!
+//! None takes a lock, allocates or sleeps, so all work in any context, an NMI included. What they return lives no
+//! longer than the caller's guard.
+
+use super::{
+    index::{
+        Index,
+        Place, //
+    },
+    plugin::{
+        Name,
+        Plugin, //
+    },
+    primitives::{
+        borrowed::CName,
+        preempt::PreemptGuard, //
+    },
+    registry::PLUGINS,
+    symtab::Found,
+    tables::Tables, //
+};
+use core::ffi::CStr;
+use kernel::{
+    bindings::exception_table_entry,
+    prelude::*, //
+};
+
+/// The plugins with their tables, newest first.
+fn plugins<'g>(guard: &'g PreemptGuard) -> impl Iterator<Item = (&'g Plugin, &'g Tables)> {
+    PLUGINS
+        .iter(guard)
+        .filter_map(|p| Some((&**p, p.tables(guard)?)))
+}
+
+/// An exported symbol.
+pub(crate) struct Exported<'g> {
+    /// The plugin that exports it.
+    pub(crate) plugin: &'g Plugin,
+    /// Its address.
+    pub(crate) value: usize,
+    /// Whether it is for GPL-compatible callers only.
+    pub(crate) gpl_only: bool,
+}
+
+/// Finds an exported symbol, newest plugin first, as `find_symbol()`. Where the caller may not use it, it stays
+/// hidden, and the log says so if asked for.
+pub(crate) fn find_symbol<'g>(
+    name: &CStr,
+    gplok: bool,
+    warn: bool,
+    guard: &'g PreemptGuard,
+) -> Option<Exported<'g>> {
+    plugins(guard).find_map(|(plugin, tables)| {
+        let (value, gpl_only) = tables.exports.find(name.into())?;
+        if gpl_only && !gplok {
+            if warn {
+                pr_warn!(
+                    "{}:{} is for GPL-compatible callers only\n",
+                    plugin.name(),
+                    name
+                );
+            }
+            return None;
+        }
+        Some(Exported {
+            plugin,
+            value,
+            gpl_only,
+        })
+    })
+}
+
+/// The plugin that `addr` lies in, and the symbol there if any, as `module_address_lookup()`.
+#[inline]
+pub(crate) fn address_lookup(
+    addr: usize,
+    guard: &PreemptGuard,
+) -> Option<(&Plugin, Option<Found<'_>>)> {
+    let Place {
+        plugin,
+        tables,
+        region,
+    } = Index::find(addr, guard)?;
+    Some((plugin, tables.symtab.find(addr, region)))
+}
+
+/// One symbol of a listing.
+pub(crate) struct Kallsym<'g> {
+    /// Its address.
+    pub(crate) value: usize,
+    /// Its type letter.
+    pub(crate) letter: u8,
+    /// Its name; empty for some that only debuggers care for.
+    pub(crate) name: CName<'g>,
+    /// Its plugin's name.
+    pub(crate) plugin: &'g Name,
+    /// Whether its plugin exports it.
+    pub(crate) exported: bool,
+}
+
+impl<'g> Kallsym<'g> {
+    /// The `n`-th symbol of one plugin. Constant but for asking whether it is exported.
+    pub(crate) fn nth(plugin: &'g Plugin, tables: &'g Tables, n: u32) -> Option<Self> {
+        let i = tables.symtab.nth(n)?;
+        let symbols = tables.symtab.symbols();
+        let (name, value) = (symbols.name(i), symbols.value(i));
+        Some(Self {
+            value,
+            letter: symbols.letter(i),
+            name,
+            plugin: plugin.name(),
+            exported: tables.exports.find(name).is_some_and(|(v, _)| v == value),
+        })
+    }
+}
+
+/// The `n`-th symbol over all plugins, newest first, as `module_get_kallsym()`.
+pub(crate) fn get_kallsym(mut n: u32, guard: &PreemptGuard) -> Option<Kallsym<'_>> {
+    for (plugin, tables) in plugins(guard) {
+        match n.checked_sub(tables.symtab.len()) {
+            None => return Kallsym::nth(plugin, tables, n),
+            Some(rest) => n = rest,
+        }
+    }
+    None
+}
+
+/// The address of "plugin:symbol" or "symbol", as `module_kallsyms_lookup_name()`.
+pub(crate) fn kallsyms_lookup_name(name: &CStr, guard: &PreemptGuard) -> Option<usize> {
+    let bytes = name.to_bytes_with_nul();
+    // A colon behind the longest name of a plugin belongs to the symbol, as in the kernel.
+    let colon = bytes
+        .iter()
+        .take(crate::bindings::MODREG_NAME_LEN as usize)
+        .position(|&b| b == b':');
+    if let Some(colon) = colon {
+        let plugin = bytes.get(..colon)?;
+        let symbol = CStr::from_bytes_with_nul(bytes.get(colon.wrapping_add(1)..)?).ok()?;
+        let (_, tables) = plugins(guard).find(|(p, _)| p.name().is(plugin))?;
+        return tables.symtab.find_name(symbol);
+    }
+    plugins(guard).find_map(|(_, tables)| tables.symtab.find_name(name).filter(|&v| v != 0))
+}
+
+/// The exception entry for the instruction at `addr`, as `search_module_extables()`.
+pub(crate) fn search_extables(
+    addr: usize,
+    guard: &PreemptGuard,
+) -> Option<&exception_table_entry> {
+    Index::find(addr, guard)?.tables.extable.search(addr)
+}
+
+/// Whether `addr` lies in a plugin, as `is_module_address()`.
+pub(crate) fn is_address(addr: usize, guard: &PreemptGuard) -> bool {
+    Index::find(addr, guard).is_some()
+}
+
+/// The plugin whose code `addr` lies in, as `__module_text_address()`.
+pub(crate) fn text_address(addr: usize, guard: &PreemptGuard) -> Option<&Plugin> {
+    if !Index::may_be_text(addr, guard) {
+        return None;
+    }
+    Index::find(addr, guard)
+        .filter(|place| place.region.text)
+        .map(|place| place.plugin)
+}

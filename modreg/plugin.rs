@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A plugin: what is registered, and what readers find.
+
+use super::{
+    lock::LOCK,
+    primitives::{
+        callback::Callback,
+        module::{
+            Module,
+            ModuleState, //
+        },
+        preempt::PreemptGuard,
+        rcu::{
+            Held,
+            RcuBox,
+            RcuCell,
+            Retired, //
+        },
+        rculist::Entry, //
+    },
+    refusal::Refusal,
+    tables::Tables, //
+};
+use crate::bindings;
+use core::ffi::CStr;
+use kernel::{
+    fmt,
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Full,
+            Relaxed,
+            Release, //
+        },
+        Arc,
+        GlobalLockedBy, //
+    },
+};
+
+/// A plugin's name: printable ASCII without blank and ':', which divides it from a symbol's name.
+///
+/// # Invariants
+///
+/// As just said, shorter than `MODREG_NAME_LEN`, and filled up with NUL.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Name([u8; bindings::MODREG_NAME_LEN as usize]);
+
+impl Name {
+    /// Takes a name, or says what is wrong with it: `EINVAL`, or `ENAMETOOLONG`.
+    pub(crate) fn new(name: &CStr) -> Result<Self, Refusal> {
+        let bytes = name.to_bytes();
+        if bytes.is_empty() {
+            return Err(Refusal(EINVAL, "empty name"));
+        }
+        if !bytes.iter().all(|&b| b.is_ascii_graphic() && b != b':') {
+            return Err(Refusal(EINVAL, "blank, ':' or unprintable byte in the name"));
+        }
+        let mut this = Self([0; bindings::MODREG_NAME_LEN as usize]);
+        let Some((_nul, room)) = this.0.split_last_mut() else {
+            return Err(Refusal(EINVAL, "empty name"));
+        };
+        if bytes.len() > room.len() {
+            return Err(Refusal(ENAMETOOLONG, "name too long"));
+        }
+        // INVARIANT: Checked above; the last byte stays NUL.
+        room.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+        Ok(this)
+    }
+
+    /// The name as a string.
+    pub(crate) fn as_cstr(&self) -> &CStr {
+        CStr::from_bytes_until_nul(&self.0).unwrap_or(c"")
+    }
+
+    /// Whether this is `name`.
+    pub(crate) fn is(&self, name: &[u8]) -> bool {
+        self.as_cstr().to_bytes() == name
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self.as_cstr(), f)
+    }
+}
+
+/// Where a plugin stands in its life, as `enum module_state`. While UNFORMED it has no object yet, only a
+/// reserved name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Visible, and starting: its arguments are parsed and its init callback runs.
+    Coming,
+    /// Started; without its init regions.
+    Live,
+    /// Being removed: its exit callback runs.
+    Going,
+}
+
+/// What lies under the lock.
+pub(crate) struct Links {
+    /// What takes the plugin off the list.
+    pub(crate) entry: Option<Entry<Arc<Plugin>, LOCK>>,
+    /// The tables without what is in init regions, for when the plugin is LIVE.
+    pub(crate) core: Option<KBox<RcuBox<Tables>>>,
+}
+
+/// A registered plugin.
+///
+/// # Invariants
+///
+/// - `refs` is 0 while the plugin is COMING or GOING. It is 1 more than the references while it is LIVE.
+/// - `tables` is empty before the plugin is published and after it is unlinked.
+pub(crate) struct Plugin {
+    name: Name,
+    owner: Option<Module>,
+    follows_owner: bool,
+    state: Atomic<u32>,
+    refs: Atomic<i32>,
+    tables: RcuCell<Tables, LOCK>,
+    exit: Callback<()>,
+    links: GlobalLockedBy<Links, LOCK>,
+}
+
+impl Plugin {
+    /// A plugin that nobody can find yet.
+    pub(crate) fn new(
+        name: Name,
+        owner: Option<Module>,
+        follows_owner: bool,
+        full: KBox<RcuBox<Tables>>,
+        core: Option<KBox<RcuBox<Tables>>>,
+        exit: Callback<()>,
+    ) -> Self {
+        // INVARIANT: COMING, so without references.
+        Self {
+            name,
+            owner,
+            follows_owner,
+            state: Atomic::new(State::Coming as u32),
+            refs: Atomic::new(0),
+            tables: RcuCell::new(full),
+            exit,
+            links: GlobalLockedBy::new(Links { entry: None, core }),
+        }
+    }
+
+    /// The plugin's name.
+    pub(crate) fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// The module that registered it; nothing for built-in code.
+    pub(crate) fn owner(&self) -> Option<Module> {
+        self.owner
+    }
+
+    /// Whether it is COMING until its owner is LIVE.
+    pub(crate) fn follows_owner(&self) -> bool {
+        self.follows_owner
+    }
+
+    /// Its state. From any context.
+    pub(crate) fn state(&self) -> State {
+        match self.state.load(Relaxed) {
+            s if s == State::Coming as u32 => State::Coming,
+            s if s == State::Live as u32 => State::Live,
+            _ => State::Going,
+        }
+    }
+
+    /// What readers find in it; nothing once it is unlinked. From any context.
+    pub(crate) fn tables<'g>(&'g self, guard: &'g PreemptGuard) -> Option<&'g Tables> {
+        self.tables.load(guard)
+    }
+
+    /// The same for writers.
+    pub(crate) fn tables_held<'h>(&'h self, held: &'h Held<'_, LOCK>) -> Option<&'h Tables> {
+        self.tables.load_held(held)
+    }
+
+    /// What the lock protects.
+    pub(crate) fn links(&self) -> &GlobalLockedBy<Links, LOCK> {
+        &self.links
+    }
+
+    /// How many references are held. From any context.
+    pub(crate) fn references(&self) -> i32 {
+        self.refs.load(Relaxed).saturating_sub(1).max(0)
+    }
+
+    /// Makes the plugin LIVE: its init regions and their symbols disappear from every reader with one store,
+    /// and references can be taken.
+    pub(crate) fn go_live(
+        &self,
+        core: Option<KBox<RcuBox<Tables>>>,
+        held: &mut Held<'_, LOCK>,
+    ) -> Option<Retired<Tables>> {
+        let full = core.and_then(|core| self.tables.replace(Some(core), held));
+        self.state.store(State::Live as u32, Relaxed);
+        // INVARIANT: LIVE without references. Who gets one sees all of the above.
+        self.refs.store(1, Release);
+        full
+    }
+
+    /// Makes a LIVE plugin without references GOING. Returns whether it was one.
+    pub(crate) fn try_go(&self, _held: &Held<'_, LOCK>) -> bool {
+        // INVARIANT: No reference can be taken from here.
+        let gone = self.refs.cmpxchg(1, 0, Full).is_ok();
+        if gone {
+            self.state.store(State::Going as u32, Relaxed);
+        }
+        gone
+    }
+
+    /// Takes [`Plugin::try_go`] back.
+    pub(crate) fn stay(&self, _held: &Held<'_, LOCK>) {
+        self.state.store(State::Live as u32, Relaxed);
+        // INVARIANT: LIVE without references again.
+        self.refs.store(1, Release);
+    }
+
+    /// Makes the plugin GOING whatever its state, where its start failed or its owner goes. Returns whether it was not GOING
+    /// already.
+    pub(crate) fn must_go(&self, _held: &Held<'_, LOCK>) -> bool {
+        // INVARIANT: No reference can be taken from here.
+        self.refs.store(0, Relaxed);
+        self.state.xchg(State::Going as u32, Full) != State::Going as u32
+    }
+
+    /// Calls the exit callback. Sleeps as it does.
+    pub(crate) fn exit(&self) {
+        self.exit.call();
+    }
+
+    /// Takes away what readers find, as the last step of unlinking.
+    pub(crate) fn clear(&self, held: &mut Held<'_, LOCK>) -> Option<Retired<Tables>> {
+        self.tables.replace(None, held)
+    }
+
+    /// Pins the plugin and its owner; only while both are LIVE, as `strong_try_module_get()`. From any
+    /// context.
+    pub(crate) fn try_get(&self) -> bool {
+        let mut refs = self.refs.load(Relaxed);
+        // As atomic_inc_not_zero().
+        loop {
+            if refs <= 0 || refs == i32::MAX {
+                return false;
+            }
+            match self.refs.cmpxchg(refs, refs.wrapping_add(1), Full) {
+                Ok(_) => break,
+                Err(now) => refs = now,
+            }
+        }
+        let pinned = self
+            .owner
+            .map_or(true, |m| m.state() == ModuleState::Live && m.try_get());
+        if !pinned {
+            self.refs.fetch_sub(1, Release);
+        }
+        pinned
+    }
+
+    /// Gives back what [`Plugin::try_get`] pinned. From any context.
+    pub(crate) fn put(&self) {
+        let owner = self.owner;
+        // `self` may be gone from here on.
+        self.refs.fetch_sub(1, Release);
+        if let Some(m) = owner {
+            m.put();
+        }
+    }
+
+    /// The letters of `print_modules()`: the owner's taints, then '+' or '-'; empty for a LIVE plugin
+    /// without taints.
+    pub(crate) fn flags(&self) -> Flags {
+        Flags {
+            taints: self.owner.map_or(0, Module::taints),
+            state: self.state(),
+        }
+    }
+}
+
+/// What [`Plugin::flags`] prints, as `module_flags()`.
+#[derive(Clone, Copy)]
+pub(crate) struct Flags {
+    taints: usize,
+    state: State,
+}
+
+impl fmt::Display for Flags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The letters of taint_flags[] in kernel/panic.c, which is not exported.
+        const LETTERS: &[u8] = b"PFSRMBUDAWCIOELKXTNJ";
+
+        if self.taints == 0 && self.state == State::Live {
+            return Ok(());
+        }
+        f.write_str("(")?;
+        for (bit, &letter) in LETTERS.iter().enumerate() {
+            if self.taints.wrapping_shr(bit as u32) & 1 != 0 {
+                fmt::Write::write_char(f, letter.into())?;
+            }
+        }
+        f.write_str(match self.state {
+            State::Coming => "+)",
+            State::Live => ")",
+            State::Going => "-)",
+        })
+    }
+}
+
+/// A name with the letters of the plugin that bore it, for `[last unloaded: …]`.
+pub(crate) struct Gone {
+    name: Name,
+    taints: usize,
+}
+
+impl Gone {
+    /// What is left of `plugin`.
+    pub(crate) fn new(plugin: &Plugin) -> Self {
+        Self {
+            name: plugin.name,
+            taints: plugin.owner.map_or(0, Module::taints),
+        }
+    }
+}
+
+impl fmt::Display for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let flags = Flags {
+            taints: self.taints,
+            state: State::Live,
+        };
+        f.write_fmt(fmt!("{}{}", self.name, flags))
+    }
+}
+

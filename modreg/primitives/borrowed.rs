@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Memory that its owner lends, and strings in it.
+
+use core::{
+    cmp::Ordering,
+    ffi::CStr,
+    marker::PhantomData,
+    ops::Deref,
+    ptr::NonNull,
+    slice, //
+};
+use kernel::{
+    bindings,
+    prelude::*, //
+};
+
+/// An array that somebody else owns and promised to keep.
+///
+/// # Invariants
+///
+/// `ptr` is valid for reads of `len` elements, which do not change, for as long as this exists.
+pub(crate) struct Borrowed<T> {
+    ptr: NonNull<T>,
+    len: usize,
+}
+
+// SAFETY: This only gives shared references to `T`.
+unsafe impl<T: Sync> Send for Borrowed<T> {}
+
+// SAFETY: This only gives shared references to `T`.
+unsafe impl<T: Sync> Sync for Borrowed<T> {}
+
+impl<T> Borrowed<T> {
+    /// Nothing.
+    pub(crate) const fn empty() -> Self {
+        // INVARIANT: A dangling pointer is valid for reads of nothing.
+        Self {
+            ptr: NonNull::dangling(),
+            len: 0,
+        }
+    }
+
+    /// Borrows an array of C; nothing where `ptr` is null.
+    ///
+    /// # Safety
+    ///
+    /// Unless null, `ptr` must be valid for reads of `len` elements that do not change for as long as the
+    /// result exists.
+    pub(crate) unsafe fn new(ptr: *const T, len: usize) -> Self {
+        // INVARIANT: By the requirement of this function.
+        NonNull::new(ptr.cast_mut()).map_or(Self::empty(), |ptr| Self { ptr, len })
+    }
+}
+
+impl<T> Deref for Borrowed<T> {
+    type Target = [T];
+
+    #[inline]
+    fn deref(&self) -> &[T] {
+        // SAFETY: By the type invariant.
+        unsafe { slice::from_raw_parts(self.ptr.as_ptr(), self.len) }
+    }
+}
+
+/// An array of one's own or of somebody else's.
+pub(crate) enum Table<T> {
+    /// One's own.
+    Own(KVVec<T>),
+    /// Lent by its owner.
+    Lent(Borrowed<T>),
+}
+
+impl<T> Deref for Table<T> {
+    type Target = [T];
+
+    #[inline]
+    fn deref(&self) -> &[T] {
+        match self {
+            Self::Own(v) => v,
+            Self::Lent(b) => b,
+        }
+    }
+}
+
+/// A string that ends in NUL and whose length nobody has counted yet.
+///
+/// # Invariants
+///
+/// The pointer leads to a NUL-terminated string that does not change during `'a`.
+#[derive(Clone, Copy)]
+pub(crate) struct CName<'a>(NonNull<u8>, PhantomData<&'a [u8]>);
+
+impl<'a> CName<'a> {
+    /// # Safety
+    ///
+    /// `ptr` must not be null, and must lead to a NUL-terminated string that does not change during `'a`.
+    #[inline]
+    pub(crate) unsafe fn from_ptr(ptr: *const c_char) -> Self {
+        // INVARIANT: By the requirement of this function.
+        // SAFETY: By the requirement of this function.
+        Self(unsafe { NonNull::new_unchecked(ptr.cast_mut().cast()) }, PhantomData)
+    }
+
+    fn as_ptr(self) -> *const c_char {
+        self.0.as_ptr().cast_const().cast()
+    }
+
+    /// The string with its length, which takes a pass over it.
+    pub(crate) fn to_cstr(self) -> &'a CStr {
+        // SAFETY: By the type invariant.
+        unsafe { CStr::from_ptr(self.as_ptr().cast()) }
+    }
+
+    /// Whether this is the empty string.
+    #[inline]
+    pub(crate) fn is_empty(self) -> bool {
+        self.first() == 0
+    }
+
+    #[inline]
+    fn first(self) -> u8 {
+        // SAFETY: By the type invariant there is at least the NUL.
+        unsafe { *self.0.as_ptr() }
+    }
+
+    /// Whether this is one of the labels that kallsyms skips, as `is_mapping_symbol()`.
+    pub(crate) fn is_mapping_symbol(self) -> bool {
+        match self.first() {
+            b'$' => true,
+            // SAFETY: By the type invariant, what follows a byte that is not NUL is readable.
+            c @ (b'.' | b'L') => {
+                let second = unsafe { *self.0.as_ptr().wrapping_add(1) };
+                second == if c == b'.' { b'L' } else { b'0' }
+            }
+            _ => false,
+        }
+    }
+
+    /// Compares the bytes, as `strcmp()`.
+    #[inline]
+    pub(crate) fn cmp(self, other: CName<'_>) -> Ordering {
+        // SAFETY: By the type invariant both are NUL-terminated strings.
+        unsafe { bindings::strcmp(self.as_ptr(), other.as_ptr()) }.cmp(&0)
+    }
+
+    /// Copies the string, cut to what fits, and ends it in NUL, as `strscpy()`.
+    ///
+    /// Returns the length that was copied, or `-E2BIG` where it was cut.
+    #[inline]
+    pub(crate) fn copy_to(self, buf: &mut [u8]) -> isize {
+        // SAFETY: The destination is valid for its length, and the source is a string by the type invariant.
+        unsafe { bindings::sized_strscpy(buf.as_mut_ptr().cast(), self.as_ptr(), buf.len()) }
+    }
+
+    /// A hash of the string's bytes, as `full_name_hash()`.
+    pub(crate) fn hash(self) -> u32 {
+        let len = self.to_cstr().count_bytes();
+        // SAFETY: The string has `len` bytes. The salt is a mere number.
+        unsafe { bindings::full_name_hash(core::ptr::null(), self.as_ptr(), len as u32) }
+    }
+}
+
+impl<'a> From<&'a CStr> for CName<'a> {
+    #[inline]
+    fn from(s: &'a CStr) -> Self {
+        // SAFETY: A `CStr` is a NUL-terminated string.
+        unsafe { Self::from_ptr(s.as_ptr().cast()) }
+    }
+}
+
+/// Strings one behind the other, each ending in NUL, named by the offset of their first byte.
+///
+/// # Invariants
+///
+/// The bytes are none, or the last one is NUL.
+pub(crate) struct StrTab<B>(B);
+
+impl<B: Deref<Target = [u8]>> StrTab<B> {
+    /// Takes the bytes, or refuses them where the last is not NUL.
+    pub(crate) fn new(bytes: B) -> Option<Self> {
+        // INVARIANT: Checked here.
+        matches!(bytes.last(), None | Some(0)).then_some(Self(bytes))
+    }
+
+    /// The string at `offset`, or the empty one where that is past the end.
+    #[inline]
+    pub(crate) fn get(&self, offset: u32) -> CName<'_> {
+        match self.0.get(offset as usize) {
+            // SAFETY: By the type invariant there is a NUL at or behind every byte.
+            Some(first) => unsafe { CName::from_ptr((first as *const u8).cast()) },
+            None => c"".into(),
+        }
+    }
+}

@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The writers: how plugins come and go.
+//!
+//! Adding a plugin stops nobody. All that can fail or cost time is done before the lock; under it the plugin
+//! is published by `list_add_rcu()` and found through the index from then on. Removing one is done under
+//! `stop_machine()`, after which no reader can hold it.
+
+use super::{
+    index::{
+        Index,
+        Room,
+        INDEX, //
+    },
+    lock::LOCK,
+    plugin::{
+        Gone,
+        Name,
+        Plugin,
+        State, //
+    },
+    primitives::{
+        callback::Callback,
+        module::{
+            Module,
+            ModuleState, //
+        },
+        notifier::ModuleNotify,
+        preempt::PreemptGuard,
+        rcu::{
+            Held,
+            RcuBox,
+            RcuCell,
+            Retire,
+            Retired, //
+        },
+        rculist::{
+            rculist_head,
+            Entry,
+            Node, //
+        },
+        stop_machine::{
+            can_stop_machine,
+            stop_machine, //
+        },
+    },
+    refusal::Refusal,
+    tables::Tables, //
+};
+use core::ptr;
+use kernel::{
+    prelude::*,
+    sync::Arc,
+    time::{
+        delay::fsleep,
+        Delta, //
+    },
+};
+
+rculist_head! {
+    /// The plugins, newest first.
+    pub(crate) static PLUGINS: RcuList<Arc<Plugin>, LOCK>;
+}
+
+/// The plugin that was unlinked last.
+pub(crate) static LAST_UNLOADED: RcuCell<Gone, LOCK> = RcuCell::empty();
+
+/// A name that no other plugin can take, and that no reader sees: an UNFORMED plugin.
+struct Reservation(Name);
+
+impl Reservation {
+    fn new(name: Name) -> Result<Self, Refusal> {
+        let mut lock = LOCK.lock();
+        let taken = PLUGINS
+            .iter(&PreemptGuard::new())
+            .any(|p| *p.name() == name);
+        if taken || lock.unformed.contains(&name) {
+            return Err(Refusal(EEXIST, "the name is taken"));
+        }
+        lock.unformed.push(name, GFP_KERNEL)?;
+        Ok(Self(name))
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        let names = &mut LOCK.lock().unformed;
+        // The last one takes its place.
+        let at = names.iter().position(|name| *name == self.0);
+        if let (Some(at), Some(last)) = (at, names.pop()) {
+            if let Some(name) = names.get_mut(at) {
+                *name = last;
+            }
+        }
+    }
+}
+
+/// What readers are to find in a new plugin.
+pub(crate) struct Content {
+    /// While it is COMING.
+    pub(crate) full: Tables,
+    /// Once it is LIVE, where that is less.
+    pub(crate) core: Option<Tables>,
+}
+
+/// Who registers a plugin.
+#[derive(Clone, Copy)]
+pub(crate) struct Ownership {
+    /// The module; nothing for built-in code.
+    pub(crate) owner: Option<Module>,
+    /// Whether the plugin is COMING until its owner is LIVE.
+    pub(crate) follows: bool,
+}
+
+/// Adds a plugin: `content` makes what it consists of, `start` starts it once it is visible.
+///
+/// Follows `load_module()`. Sleeps, and holds no lock while it calls either.
+pub(crate) fn register(
+    name: Name,
+    by: Ownership,
+    exit: Callback<()>,
+    content: impl FnOnce() -> Result<Content, Refusal>,
+    start: impl FnOnce() -> Result<(), Refusal>,
+) -> Result<Arc<Plugin>, Refusal> {
+    if !can_stop_machine() {
+        return Err(Refusal(EDEADLK, "called where sleeping is not allowed"));
+    }
+    let owner_going = || by.owner.is_some_and(|m| m.state() == ModuleState::Going);
+    if owner_going() {
+        return Err(Refusal(ENODEV, "its owner is being unloaded"));
+    }
+    let reservation = Reservation::new(name)?;
+    let content = content()?;
+
+    let regions = content.full.regions.len();
+    let (symbols, core) = (content.full.symtab.len(), content.core);
+    let full = RcuBox::new(content.full)?;
+    let core = core.map(RcuBox::new).transpose()?;
+    let plugin = Plugin::new(name, by.owner, by.follows, full, core, exit);
+    let plugin = Arc::new(plugin, GFP_KERNEL)?;
+    let mut node = Some(Node::new(plugin.clone())?);
+
+    // Others may fill the room between its making and the lock; then it takes another turn.
+    while let Some(unpublished) = node.take() {
+        let room = Room::new(regions)?;
+        let mut lock = LOCK.lock();
+        let mut held = Held::new(&mut lock);
+        if !room.suffices(regions, &held) {
+            node = Some(unpublished);
+            continue;
+        }
+        if let Some(tables) = plugin.tables_held(&held) {
+            let there = tables.regions.iter().find_map(|r| Index::overlap(r, &held));
+            if let Some(there) = there {
+                pr_err!("{} overlaps {}\n", name, there.name());
+                return Err(Refusal(EEXIST, "a region overlaps another plugin's"));
+            }
+        }
+        let index = Index::with(room, Some(&plugin), |_| false, &held);
+        let entry = PLUGINS.add(unpublished, &mut held);
+        let old = INDEX.replace(Some(index), &mut held);
+        drop(held);
+        plugin.links().as_mut(&mut lock).entry = Some(entry);
+        drop(lock);
+        drop(old);
+    }
+    drop(reservation);
+    pr_info!("{}: coming, {} regions, {} symbols\n", name, regions, symbols);
+
+    let started = start().and_then(|()| {
+        // Where the owner is COMING its LIVE event is still to come; where it is LIVE, that has been.
+        let wait = by.follows && by.owner.is_some_and(|m| m.state() == ModuleState::Coming);
+        // The owner may have gone meanwhile, and its GOING event with it.
+        if owner_going() || !(wait || go_live(&plugin)) {
+            return Err(Refusal(ENODEV, "its owner is being unloaded"));
+        }
+        Ok(())
+    });
+    if let Err(refusal) = started {
+        remove_now(&plugin);
+        return Err(refusal);
+    }
+    Ok(plugin)
+}
+
+/// Makes a COMING plugin LIVE, and returns whether it was COMING. Follows the end of `do_init_module()`.
+fn go_live(plugin: &Plugin) -> bool {
+    let mut lock = LOCK.lock();
+    let core = plugin.links().as_mut(&mut lock).core.take();
+    if plugin.state() != State::Coming {
+        return false;
+    }
+    let full = plugin.go_live(core, &mut Held::new(&mut lock));
+    drop(lock);
+    pr_info!("{}: live\n", plugin.name());
+    // A reader may still stand in the old tables. Where their memory is the owner's, who frees it waits too.
+    drop(full);
+    true
+}
+
+/// Removes LIVE plugins that nobody holds a reference to, in one stop; all or none.
+///
+/// Follows `delete_module(2)`. Sleeps.
+///
+/// # Errors
+///
+/// `EBUSY` where one is referenced, COMING, GOING, or named twice; `EDEADLK` where sleeping is not allowed;
+/// `ENOMEM`.
+pub(crate) fn unregister(plugins: &[Arc<Plugin>]) -> Result {
+    if !can_stop_machine() {
+        return Err(EDEADLK);
+    }
+    let mut entries = KVec::with_capacity(plugins.len(), GFP_KERNEL)?;
+    let mut retired = KVec::with_capacity(plugins.len(), GFP_KERNEL)?;
+
+    let mut lock = LOCK.lock();
+    let held = Held::new(&mut lock);
+    for (i, plugin) in plugins.iter().enumerate() {
+        if !plugin.try_go(&held) {
+            plugins.iter().take(i).for_each(|p| p.stay(&held));
+            drop(held);
+            drop(lock);
+            let (name, n) = (plugin.name(), plugin.references());
+            pr_err!("{}: not unregistered, {} references (-EBUSY)\n", name, n);
+            return Err(EBUSY);
+        }
+    }
+    drop(held);
+    for plugin in plugins {
+        if let Some(entry) = plugin.links().as_mut(&mut lock).entry.take() {
+            // There is room.
+            let _ = entries.push_within_capacity(entry);
+        }
+    }
+    drop(lock);
+
+    for plugin in plugins {
+        pr_info!("{}: going\n", plugin.name());
+        plugin.exit();
+    }
+    unlink(plugins, move |held| {
+        for entry in entries {
+            // There is room; without, it would be freed after a grace period.
+            let _ = retired.push_within_capacity(take_off(entry, held));
+        }
+        retired
+    })
+}
+
+/// Removes a plugin whose start failed or whose owner goes; that cannot be refused. Sleeps.
+fn remove_now(plugin: &Arc<Plugin>) {
+    let mut lock = LOCK.lock();
+    if plugin.must_go(&Held::new(&mut lock)) {
+        let entry = plugin.links().as_mut(&mut lock).entry.take();
+        drop(lock);
+        let done = unlink(core::slice::from_ref(plugin), |held| {
+            entry.map(|entry| take_off(entry, held))
+        });
+        if done.is_err() {
+            pr_err!("{}: not unlinked\n", plugin.name());
+        }
+        return;
+    }
+    drop(lock);
+    // Somebody else is about it.
+    while plugin.tables(&PreemptGuard::new()).is_some() {
+        fsleep(Delta::from_millis(1));
+    }
+    // And holds the lock until the stop is over.
+    drop(LOCK.lock());
+}
+
+type Removed = (Retired<Node<Arc<Plugin>>>, Option<Retired<Tables>>);
+
+/// Takes a plugin off the list, and away from readers that find it through the index.
+fn take_off(entry: Entry<Arc<Plugin>, LOCK>, held: &mut Held<'_, LOCK>) -> Removed {
+    let tables = entry.clear(held);
+    (entry.remove(held), tables)
+}
+
+/// Unlinks `plugins` under `stop_machine()`. When it returns, no reader can hold one.
+///
+/// No error stands in the way of this but that of `stop_machine()`: where there is no memory for an index
+/// without them, today's stays, and leads to plugins that have no tables.
+fn unlink<R>(
+    plugins: &[Arc<Plugin>],
+    off: impl FnOnce(&mut Held<'_, LOCK>) -> R + Send,
+) -> Result
+where
+    R: Retire + Send,
+{
+    let room = Room::new(0).ok();
+    let last = plugins.last().map(|p| RcuBox::new(Gone::new(p)));
+    let last = last.and_then(Result::ok);
+
+    let mut lock = LOCK.lock();
+    let mut held = Held::new(&mut lock);
+    let goes = |p: &Plugin| plugins.iter().any(|q| ptr::eq(p, &**q));
+    let index = room
+        .filter(|room| room.suffices(0, &held))
+        .map(|room| Index::with(room, None, goes, &held));
+    let done = stop_machine(|_stopped| {
+        let off = off(&mut held);
+        let old = index.and_then(|index| INDEX.replace(Some(index), &mut held));
+        let last = last.and_then(|last| LAST_UNLOADED.replace(Some(last), &mut held));
+        (off, (old, last))
+    });
+    drop(held);
+    drop(lock);
+    // The plugins are freed here.
+    drop(done?);
+    for plugin in plugins {
+        pr_info!("{}: gone\n", plugin.name());
+    }
+    Ok(())
+}
+
+/// A plugin of `module` that `which` is true of.
+fn owned_by(module: Module, which: impl Fn(&Plugin) -> bool) -> Option<Arc<Plugin>> {
+    PLUGINS
+        .iter(&PreemptGuard::new())
+        .find(|p| p.owner() == Some(module) && which(p))
+        .cloned()
+}
+
+/// Follows the owners of plugins through their lives.
+pub(crate) struct Owners;
+
+impl ModuleNotify for Owners {
+    fn module_state(module: Module, state: ModuleState) {
+        match state {
+            ModuleState::Live => {
+                let waits = |p: &Plugin| p.follows_owner() && p.state() == State::Coming;
+                while let Some(plugin) = owned_by(module, waits) {
+                    go_live(&plugin);
+                }
+            }
+            ModuleState::Going => {
+                while let Some(plugin) = owned_by(module, |_| true) {
+                    pr_warn!("{}: its owner goes without unregistering it\n", plugin.name());
+                    remove_now(&plugin);
+                }
+            }
+            ModuleState::Coming | ModuleState::Unformed => {}
+        }
+    }
+}
+
+/// Frees what is left when the module goes; there are no plugins then, since each owner that calls modreg pins it.
+pub(crate) fn clear() {
+    let mut lock = LOCK.lock();
+    let mut held = Held::new(&mut lock);
+    drop(INDEX.replace(None, &mut held));
+    drop(LAST_UNLOADED.replace(None, &mut held));
+}

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A plugin's symbol table, and how it is searched.
+//!
+//! The symbols stay in the form and the order of their owner's ELF table, as in `struct mod_kallsyms`, and
+//! are borrowed where the owner allows it. On top of that there are, for one symbol,
+//!
+//! - 4 bytes: its place in the order of addresses;
+//! - 1 byte: every eighth address, so that the search touches few cache lines before it looks at the symbols
+//!   themselves;
+//! - 5.3 bytes: a hash table over the names.
+
+use super::{
+    primitives::{
+        borrowed::{
+            CName,
+            StrTab,
+            Table, //
+        },
+        sort::sort_by, //
+    },
+    refusal::Refusal,
+    tables::Region, //
+};
+use core::ffi::CStr;
+use kernel::{
+    bindings::Elf64_Sym,
+    prelude::*,
+    sync::Arc, //
+};
+
+/// ELF's section number of a symbol that is defined elsewhere.
+const SHN_UNDEF: u16 = 0;
+
+/// Every how many addresses one is kept beside the order.
+const STRIDE: usize = 8;
+
+/// Symbols in the order of their table, with their names and type letters.
+pub(crate) struct Symbols {
+    syms: Table<Elf64_Sym>,
+    names: StrTab<Table<u8>>,
+    types: Table<u8>,
+}
+
+impl Symbols {
+    /// Takes the parts of a table: `types` has one letter for each symbol.
+    pub(crate) fn new(
+        syms: Table<Elf64_Sym>,
+        names: StrTab<Table<u8>>,
+        types: Table<u8>,
+    ) -> Self {
+        Self { syms, names, types }
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> u32 {
+        self.syms.len() as u32
+    }
+
+    /// The name of symbol `i`.
+    #[inline]
+    pub(crate) fn name(&self, i: u32) -> CName<'_> {
+        match self.syms.get(i as usize) {
+            Some(sym) => self.names.get(sym.st_name),
+            None => c"".into(),
+        }
+    }
+
+    /// The address of symbol `i`, as `kallsyms_symbol_value()`.
+    #[inline]
+    pub(crate) fn value(&self, i: u32) -> usize {
+        self.syms.get(i as usize).map_or(0, |sym| sym.st_value as usize)
+    }
+
+    /// The type letter of symbol `i`.
+    pub(crate) fn letter(&self, i: u32) -> u8 {
+        self.types.get(i as usize).copied().unwrap_or(b'?')
+    }
+
+    fn is_defined(&self, i: u32) -> bool {
+        self.syms
+            .get(i as usize)
+            .is_some_and(|sym| sym.st_shndx != SHN_UNDEF)
+    }
+}
+
+/// A symbol's address and number, while tables are made.
+#[derive(Clone, Copy)]
+struct Place {
+    value: usize,
+    symbol: u32,
+}
+
+/// A symbol that an address lies in.
+pub(crate) struct Found<'a> {
+    /// Its name.
+    pub(crate) name: CName<'a>,
+    /// Bytes to the next symbol or to the region's end.
+    pub(crate) size: usize,
+    /// Bytes from the symbol to the address.
+    pub(crate) offset: usize,
+}
+
+/// Symbols with the indexes over them.
+///
+/// # Invariants
+///
+/// - `order` has the symbols that an address can resolve to, by ascending address, one for each address.
+/// - `samples[i]` is the address of `order[i * STRIDE]`.
+pub(crate) struct Symtab {
+    symbols: Arc<Symbols>,
+    /// The symbols that readers see, where that is not all of them.
+    visible: Option<KVVec<u32>>,
+    order: KVVec<u32>,
+    samples: KVVec<usize>,
+    names: Names,
+}
+
+impl Symtab {
+    /// Makes the indexes for those `symbols` that do not lie in `hidden`, and notes in `regions` which part of
+    /// the order is whose. Takes time in the order of `n * log(n)`. May sleep.
+    pub(crate) fn new(
+        symbols: Arc<Symbols>,
+        regions: &mut [Region],
+        hidden: &[Region],
+    ) -> Result<Self, Refusal> {
+        let is_hidden = |i: u32| {
+            let value = symbols.value(i);
+            symbols.is_defined(i) && hidden.iter().any(|r| r.contains(value))
+        };
+
+        let mut visible = None;
+        if !hidden.is_empty() {
+            let mut list = KVVec::new();
+            for i in (0..symbols.len()).filter(|&i| !is_hidden(i)) {
+                list.push(i, GFP_KERNEL)?;
+            }
+            visible = Some(list);
+        }
+        let count = visible.as_ref().map_or(symbols.len(), |v| v.len() as u32);
+        let nth = |n: u32| nth(&visible, n);
+
+        let mut places = KVVec::with_capacity(count as usize, GFP_KERNEL)?;
+        for symbol in (0..count).map(nth) {
+            let (name, value) = (symbols.name(symbol), symbols.value(symbol));
+            // As find_kallsyms_symbol().
+            if symbols.is_defined(symbol)
+                && !name.is_empty()
+                && !name.is_mapping_symbol()
+                && regions.iter().any(|r| r.contains(value))
+            {
+                places.push(Place { value, symbol }, GFP_KERNEL)?;
+            }
+        }
+        // Among aliases the first of the table wins.
+        sort_by(&mut places, |a, b| {
+            a.value.cmp(&b.value).then(a.symbol.cmp(&b.symbol))
+        });
+
+        // INVARIANT: Sorted above; aliases are left out here.
+        let mut order = KVVec::with_capacity(places.len(), GFP_KERNEL)?;
+        let mut samples = KVVec::with_capacity(places.len().div_ceil(STRIDE), GFP_KERNEL)?;
+        let mut last = None;
+        for place in places.iter().filter(|p| last.replace(p.value) != Some(p.value)) {
+            if order.len() % STRIDE == 0 {
+                samples.push(place.value, GFP_KERNEL)?;
+            }
+            order.push(place.symbol, GFP_KERNEL)?;
+        }
+        drop(places);
+
+        for r in regions.iter_mut() {
+            let below = |addr: usize| order.partition_point(|&i| symbols.value(i) < addr) as u32;
+            r.symbols = below(r.base)..below(r.base.wrapping_add(r.size));
+        }
+
+        let names = Names::new(&symbols, count, nth)?;
+        Ok(Self {
+            symbols,
+            visible,
+            order,
+            samples,
+            names,
+        })
+    }
+
+    /// How many symbols readers see.
+    pub(crate) fn len(&self) -> u32 {
+        self.visible
+            .as_ref()
+            .map_or(self.symbols.len(), |v| v.len() as u32)
+    }
+
+    /// The symbols.
+    pub(crate) fn symbols(&self) -> &Symbols {
+        &self.symbols
+    }
+
+    /// The number in the table of the `n`-th symbol that readers see. Constant; from any context.
+    pub(crate) fn nth(&self, n: u32) -> Option<u32> {
+        (n < self.len()).then(|| nth(&self.visible, n))
+    }
+
+    /// The symbol at or below `addr` in `region`, as `find_kallsyms_symbol()`. Logarithmic; from any context.
+    #[inline]
+    pub(crate) fn find(&self, addr: usize, region: &Region) -> Option<Found<'_>> {
+        let (low, high) = (
+            region.symbols.start as usize,
+            region.symbols.end as usize,
+        );
+        // The samples that are in the region, but for one that may be on its first symbol.
+        let first = (low / STRIDE).wrapping_add(1);
+        let samples = self.samples.get(first..high.div_ceil(STRIDE)).unwrap_or(&[]);
+        let sample = first.wrapping_add(samples.partition_point(|&value| value <= addr));
+        let start = low.max(sample.wrapping_sub(1).wrapping_mul(STRIDE));
+        let block = self.order.get(start..high.min(sample.wrapping_mul(STRIDE)))?;
+        let n = block.partition_point(|&i| self.symbols.value(i) <= addr);
+
+        let symbol = *block.get(n.checked_sub(1)?)?;
+        let value = self.symbols.value(symbol);
+        let next = start.wrapping_add(n);
+        let end = if next < high {
+            self.symbols.value(*self.order.get(next)?)
+        } else {
+            region.base.wrapping_add(region.size)
+        };
+        Some(Found {
+            name: self.symbols.name(symbol),
+            size: end.wrapping_sub(value),
+            offset: addr.wrapping_sub(value),
+        })
+    }
+
+    /// The address of the first symbol called `name`, as `find_kallsyms_symbol_value()`. Constant; from any context.
+    pub(crate) fn find_name(&self, name: &CStr) -> Option<usize> {
+        let symbol = self.names.find(&self.symbols, name.into())?;
+        Some(self.symbols.value(symbol))
+    }
+}
+
+fn nth(visible: &Option<KVVec<u32>>, n: u32) -> u32 {
+    match visible {
+        Some(list) => list.get(n as usize).copied().unwrap_or(u32::MAX),
+        None => n,
+    }
+}
+
+/// A hash table from names to the first symbol of that name.
+///
+/// # Invariants
+///
+/// A slot is 0 where empty, and otherwise 1 more than a symbol's number. At least one slot is empty; between
+/// a name's own slot and its symbol none is.
+struct Names(KVVec<u32>);
+
+impl Names {
+    fn new(
+        symbols: &Symbols,
+        count: u32,
+        nth: impl Fn(u32) -> u32,
+    ) -> Result<Self, Refusal> {
+        let n = count as usize;
+        // INVARIANT: All slots are empty.
+        let mut this = Self(KVVec::from_elem(
+            0,
+            n.wrapping_add(n / 3).wrapping_add(1),
+            GFP_KERNEL,
+        )?);
+        for symbol in (0..count).map(nth) {
+            let name = symbols.name(symbol);
+            if !symbols.is_defined(symbol) || name.is_empty() {
+                continue;
+            }
+            let (slot, found) = this.probe(symbols, name);
+            if found.is_some() {
+                continue;
+            }
+            if let Some(slot) = this.0.get_mut(slot) {
+                // INVARIANT: The first empty slot from the name's own.
+                *slot = symbol.wrapping_add(1);
+            }
+        }
+        Ok(this)
+    }
+
+    /// Where `name` is or would be, and which symbol bears it.
+    fn probe(&self, symbols: &Symbols, name: CName<'_>) -> (usize, Option<u32>) {
+        let mut slot = ((name.hash() as u64).wrapping_mul(self.0.len() as u64) >> 32) as usize;
+        loop {
+            match self.0.get(slot) {
+                None => slot = 0,
+                Some(0) => return (slot, None),
+                Some(&full) => {
+                    let symbol = full.wrapping_sub(1);
+                    if symbols.name(symbol).cmp(name).is_eq() {
+                        return (slot, Some(symbol));
+                    }
+                    slot = slot.wrapping_add(1);
+                }
+            }
+        }
+    }
+
+    fn find(&self, symbols: &Symbols, name: CName<'_>) -> Option<u32> {
+        if name.is_empty() {
+            return None;
+        }
+        self.probe(symbols, name).1
+    }
+}
