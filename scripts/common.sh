@@ -6,6 +6,7 @@
 set -euo pipefail
 shopt -s inherit_errexit
 
+# shellcheck disable=SC2034 # for the scripts
 # The path that this checkout has outside and inside of the toolchain tree alike.
 checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/modreg
