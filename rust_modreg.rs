@@ -2,9 +2,10 @@
 
 //! modreg: a registry of plugin objects that own named regions of the kernel's address space.
 //!
-//! Plugins are added to an RCU list without stopping the machine, removed under `stop_machine()`, and looked up without a
-//! lock from any context: from an address to a symbol, from a name to an address, from a faulting instruction to
-//! its fixup. It is what `kernel/module/` does for modules, for everybody else who owns code and data.
+//! Plugins are added to an RCU list without stopping the machine, removed under `stop_machine()`,
+//! and looked up without a lock from any context: from an address to a symbol, from a name to an
+//! address, from a faulting instruction to its fixup. It is what `kernel/module/` does for modules,
+//! for everybody else who owns code and data.
 
 /// The C contract, and what else bindgen makes for us.
 #[path = "modreg/bindings.rs"]
@@ -79,7 +80,8 @@ impl kernel::Module for Modreg {
 
 impl Drop for Modreg {
     fn drop(&mut self) {
-        // What was replaced may still be waiting for its grace period, and its callback is in our text.
+        // What was replaced may still be waiting for its grace period, and its callback is in our
+        // text.
         registry::clear();
         primitives::rcu::rcu_barrier();
     }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What bindgen makes of `glue/bindings_helper.h`: the types of `include/modreg.h`, and the kernel's
-//! functions that the kernel crate does not bind.
+//! What bindgen makes of `glue/bindings_helper.h`: the types of `include/modreg.h`, and the
+//! kernel's functions that the kernel crate does not bind.
 
 #![allow(
     clippy::all,
+    clippy::undocumented_unsafe_blocks,
     dead_code,
     improper_ctypes,
     missing_docs,

@@ -47,8 +47,8 @@ impl Exports {
         Ok(Self::Marked(symbols, exports))
     }
 
-    /// The address of the exported symbol `name`, and whether it is for GPL-compatible callers only.
-    /// Logarithmic; from any context.
+    /// The address of the exported symbol `name`, and whether it is for GPL-compatible callers
+    /// only. Logarithmic; from any context.
     pub(crate) fn find(&self, name: CName<'_>) -> Option<(usize, bool)> {
         match self {
             Self::Marked(symbols, exports) => {

@@ -23,8 +23,8 @@ use kernel::{
 pub(crate) struct Extable(Borrowed<exception_table_entry>);
 
 impl Extable {
-    /// Takes a table, or says what is wrong with it: `EINVAL` where it is not sorted, `ERANGE` where an
-    /// instruction lies outside the text of `regions`.
+    /// Takes a table, or says what is wrong with it: `EINVAL` where it is not sorted, `ERANGE`
+    /// where an instruction lies outside the text of `regions`.
     pub(crate) fn new(
         entries: Borrowed<exception_table_entry>,
         regions: &[Region],
@@ -44,7 +44,8 @@ impl Extable {
         Ok(Self(entries))
     }
 
-    /// The entry for the instruction at `addr`, as `search_extable()`. Logarithmic; from any context.
+    /// The entry for the instruction at `addr`, as `search_extable()`. Logarithmic; from any
+    /// context.
     pub(crate) fn search(&self, addr: usize) -> Option<&exception_table_entry> {
         let at = self
             .0

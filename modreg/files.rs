@@ -46,8 +46,8 @@ pub(crate) fn create() -> Dir {
 
 /// The plugins there are, newest first.
 ///
-/// They are kept in memory but not from being removed; one that is has no tables any more. So a file that is read
-/// slowly holds up no writer.
+/// They are kept in memory but not from being removed; one that is has no tables any more. So a
+/// file that is read slowly holds up no writer.
 fn snapshot() -> Result<KVVec<Arc<Plugin>>> {
     loop {
         let count = PLUGINS.iter(&PreemptGuard::new()).count();
@@ -129,7 +129,10 @@ impl Kallsyms {
     fn settle(&mut self) -> bool {
         let guard = PreemptGuard::new();
         while let Some(plugin) = self.plugins.get(self.at.0) {
-            if plugin.tables(&guard).is_some_and(|t| self.at.1 < t.symtab.len()) {
+            if plugin
+                .tables(&guard)
+                .is_some_and(|t| self.at.1 < t.symtab.len())
+            {
                 return true;
             }
             self.at = (self.at.0.wrapping_add(1), 0);

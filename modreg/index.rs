@@ -18,6 +18,7 @@ use super::{
         Tables, //
     },
 };
+use core::ops::Range;
 use kernel::{
     alloc::AllocError,
     prelude::*,
@@ -33,7 +34,8 @@ struct Slot {
 }
 
 impl Slot {
-    /// The region, unless it is gone: the plugin was unlinked, or it is LIVE and this was an init region.
+    /// The region, unless it is gone: the plugin was unlinked, or it is LIVE and this was an init
+    /// region.
     fn region<'t>(&self, tables: Option<&'t Tables>) -> Option<&'t Region> {
         tables?.regions.get(self.region as usize)
     }
@@ -41,8 +43,8 @@ impl Slot {
 
 /// The regions of all plugins in the order of their addresses.
 ///
-/// The list remains the truth: a slot only says where to look, and what it names is asked whether it has that
-/// region still. So an index that names too much is slower but not wrong.
+/// The list remains the truth: a slot only says where to look, and what it names is asked whether
+/// it has that region still. So an index that names too much is slower but not wrong.
 ///
 /// # Invariants
 ///
@@ -50,11 +52,8 @@ impl Slot {
 pub(crate) struct Index {
     slots: KVVec<Slot>,
     /// The lowest address of all text regions, and the one behind the highest.
-    text: core::ops::Range<usize>,
+    text: Range<usize>,
 }
-
-/// Bounds of no text at all.
-const NOTHING: core::ops::Range<usize> = usize::MAX..0;
 
 /// The index that readers use. Replaced as a whole.
 pub(crate) static INDEX: RcuCell<Index, LOCK> = RcuCell::empty();
@@ -73,7 +72,8 @@ pub(crate) struct Place<'g> {
 pub(crate) struct Room(KBox<RcuBox<Index>>);
 
 impl Room {
-    /// Room for the slots there are and `more`, with some to spare for others that register meanwhile. May sleep.
+    /// Room for the slots there are and `more`, with some to spare for others that register
+    /// meanwhile. May sleep.
     pub(crate) fn new(more: usize) -> Result<Self, AllocError> {
         let now = INDEX
             .load(&PreemptGuard::new())
@@ -81,7 +81,10 @@ impl Room {
         let slots = now.wrapping_add(more).wrapping_add(16);
         Ok(Self(RcuBox::new(Index {
             slots: KVVec::with_capacity(slots, GFP_KERNEL)?,
-            text: NOTHING,
+            text: Range {
+                start: usize::MAX,
+                end: 0,
+            },
         })?))
     }
 
@@ -114,18 +117,17 @@ impl Index {
         }
     }
 
-    /// Whether `addr` lies between the lowest and the highest text address of all plugins. From any context.
+    /// Whether `addr` lies between the lowest and the highest text address of all plugins. From any
+    /// context.
     pub(crate) fn may_be_text(addr: usize, guard: &PreemptGuard) -> bool {
         INDEX.load(guard).is_some_and(|i| i.text.contains(&addr))
     }
 
     /// The plugin that has an address of `region` already.
-    pub(crate) fn overlap<'h>(
-        region: &Region,
-        held: &'h Held<'_, LOCK>,
-    ) -> Option<&'h Plugin> {
+    pub(crate) fn overlap<'h>(region: &Region, held: &'h Held<'_, LOCK>) -> Option<&'h Plugin> {
         let slots = &INDEX.load_held(held)?.slots;
-        let behind = slots.partition_point(|slot| slot.base < region.base.wrapping_add(region.size));
+        let behind =
+            slots.partition_point(|slot| slot.base < region.base.wrapping_add(region.size));
         slots
             .get(..behind)?
             .iter()
@@ -135,8 +137,8 @@ impl Index {
             .map(|(slot, _)| &*slot.plugin)
     }
 
-    /// The index with `added` and without what is `gone` or has no such region any more. Needs no memory beyond `room`, if
-    /// that suffices.
+    /// The index with `added` and without what is `gone` or has no such region any more. Needs no
+    /// memory beyond `room`, if that suffices.
     pub(crate) fn with(
         room: Room,
         added: Option<&Arc<Plugin>>,
@@ -202,7 +204,7 @@ impl<'h> Sorted<'h> {
             .regions
             .iter()
             .enumerate()
-            .filter(|(_, r)| last.map_or(true, |last| r.base > last))
+            .filter(|(_, r)| last.is_none_or(|last| r.base > last))
             .min_by_key(|(_, r)| r.base)
             .filter(|(_, r)| r.base < limit)?;
         self.last = Some(region.base);

@@ -2,8 +2,8 @@
 
 //! The readers.
 //!
-//! None takes a lock, allocates or sleeps, so all work in any context, an NMI included. What they return lives no
-//! longer than the caller's guard.
+//! None takes a lock, allocates or sleeps, so all work in any context, an NMI included. What they
+//! return lives no longer than the caller's guard.
 
 use super::{
     index::{
@@ -45,8 +45,8 @@ pub(crate) struct Exported<'g> {
     pub(crate) gpl_only: bool,
 }
 
-/// Finds an exported symbol, newest plugin first, as `find_symbol()`. Where the caller may not use it, it stays
-/// hidden, and the log says so if asked for.
+/// Finds an exported symbol, newest plugin first, as `find_symbol()`. Where the caller may not use
+/// it, it stays hidden, and the log says so if asked for.
 pub(crate) fn find_symbol<'g>(
     name: &CStr,
     gplok: bool,
@@ -146,10 +146,7 @@ pub(crate) fn kallsyms_lookup_name(name: &CStr, guard: &PreemptGuard) -> Option<
 }
 
 /// The exception entry for the instruction at `addr`, as `search_module_extables()`.
-pub(crate) fn search_extables(
-    addr: usize,
-    guard: &PreemptGuard,
-) -> Option<&exception_table_entry> {
+pub(crate) fn search_extables(addr: usize, guard: &PreemptGuard) -> Option<&exception_table_entry> {
     Index::find(addr, guard)?.tables.extable.search(addr)
 }
 

@@ -55,7 +55,10 @@ impl Name {
             return Err(Refusal(EINVAL, "empty name"));
         }
         if !bytes.iter().all(|&b| b.is_ascii_graphic() && b != b':') {
-            return Err(Refusal(EINVAL, "blank, ':' or unprintable byte in the name"));
+            return Err(Refusal(
+                EINVAL,
+                "blank, ':' or unprintable byte in the name",
+            ));
         }
         let mut this = Self([0; bindings::MODREG_NAME_LEN as usize]);
         let Some((_nul, room)) = this.0.split_last_mut() else {
@@ -65,7 +68,9 @@ impl Name {
             return Err(Refusal(ENAMETOOLONG, "name too long"));
         }
         // INVARIANT: Checked above; the last byte stays NUL.
-        room.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+        room.iter_mut()
+            .zip(bytes)
+            .for_each(|(to, from)| *to = *from);
         Ok(this)
     }
 
@@ -86,8 +91,8 @@ impl fmt::Display for Name {
     }
 }
 
-/// Where a plugin stands in its life, as `enum module_state`. While UNFORMED it has no object yet, only a
-/// reserved name.
+/// Where a plugin stands in its life, as `enum module_state`. While UNFORMED it has no object yet,
+/// only a reserved name.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
     /// Visible, and starting: its arguments are parsed and its init callback runs.
@@ -110,7 +115,8 @@ pub(crate) struct Links {
 ///
 /// # Invariants
 ///
-/// - `refs` is 0 while the plugin is COMING or GOING. It is 1 more than the references while it is LIVE.
+/// - `refs` is 0 while the plugin is COMING or GOING. It is 1 more than the references while it is
+///   LIVE.
 /// - `tables` is empty before the plugin is published and after it is unlinked.
 pub(crate) struct Plugin {
     name: Name,
@@ -190,8 +196,8 @@ impl Plugin {
         self.refs.load(Relaxed).saturating_sub(1).max(0)
     }
 
-    /// Makes the plugin LIVE: its init regions and their symbols disappear from every reader with one store,
-    /// and references can be taken.
+    /// Makes the plugin LIVE: its init regions and their symbols disappear from every reader with
+    /// one store, and references can be taken.
     pub(crate) fn go_live(
         &self,
         core: Option<KBox<RcuBox<Tables>>>,
@@ -221,8 +227,8 @@ impl Plugin {
         self.refs.store(1, Release);
     }
 
-    /// Makes the plugin GOING whatever its state, where its start failed or its owner goes. Returns whether it was not GOING
-    /// already.
+    /// Makes the plugin GOING whatever its state, where its start failed or its owner goes. Returns
+    /// whether it was not GOING already.
     pub(crate) fn must_go(&self, _held: &Held<'_, LOCK>) -> bool {
         // INVARIANT: No reference can be taken from here.
         self.refs.store(0, Relaxed);
@@ -239,8 +245,8 @@ impl Plugin {
         self.tables.replace(None, held)
     }
 
-    /// Pins the plugin and its owner; only while both are LIVE, as `strong_try_module_get()`. From any
-    /// context.
+    /// Pins the plugin and its owner; only while both are LIVE, as `strong_try_module_get()`. From
+    /// any context.
     pub(crate) fn try_get(&self) -> bool {
         let mut refs = self.refs.load(Relaxed);
         // As atomic_inc_not_zero().
@@ -255,7 +261,7 @@ impl Plugin {
         }
         let pinned = self
             .owner
-            .map_or(true, |m| m.state() == ModuleState::Live && m.try_get());
+            .is_none_or(|m| m.state() == ModuleState::Live && m.try_get());
         if !pinned {
             self.refs.fetch_sub(1, Release);
         }
@@ -272,8 +278,8 @@ impl Plugin {
         }
     }
 
-    /// The letters of `print_modules()`: the owner's taints, then '+' or '-'; empty for a LIVE plugin
-    /// without taints.
+    /// The letters of `print_modules()`: the owner's taints, then '+' or '-'; empty for a LIVE
+    /// plugin without taints.
     pub(crate) fn flags(&self) -> Flags {
         Flags {
             taints: self.owner.map_or(0, Module::taints),
@@ -336,4 +342,3 @@ impl fmt::Display for Gone {
         f.write_fmt(fmt!("{}{}", self.name, flags))
     }
 }
-

@@ -2,9 +2,9 @@
 
 //! The writers: how plugins come and go.
 //!
-//! Adding a plugin stops nobody. All that can fail or cost time is done before the lock; under it the plugin
-//! is published by `list_add_rcu()` and found through the index from then on. Removing one is done under
-//! `stop_machine()`, after which no reader can hold it.
+//! Adding a plugin stops nobody. All that can fail or cost time is done before the lock; under it
+//! the plugin is published by `list_add_rcu()` and found through the index from then on. Removing
+//! one is done under `stop_machine()`, after which no reader can hold it.
 
 use super::{
     index::{
@@ -159,16 +159,21 @@ pub(crate) fn register(
         let index = Index::with(room, Some(&plugin), |_| false, &held);
         let entry = PLUGINS.add(unpublished, &mut held);
         let old = INDEX.replace(Some(index), &mut held);
-        drop(held);
         plugin.links().as_mut(&mut lock).entry = Some(entry);
         drop(lock);
         drop(old);
     }
     drop(reservation);
-    pr_info!("{}: coming, {} regions, {} symbols\n", name, regions, symbols);
+    pr_info!(
+        "{}: coming, {} regions, {} symbols\n",
+        name,
+        regions,
+        symbols
+    );
 
     let started = start().and_then(|()| {
-        // Where the owner is COMING its LIVE event is still to come; where it is LIVE, that has been.
+        // Where the owner is COMING its LIVE event is still to come; where it is LIVE, that has
+        // been.
         let wait = by.follows && by.owner.is_some_and(|m| m.state() == ModuleState::Coming);
         // The owner may have gone meanwhile, and its GOING event with it.
         if owner_going() || !(wait || go_live(&plugin)) {
@@ -183,7 +188,8 @@ pub(crate) fn register(
     Ok(plugin)
 }
 
-/// Makes a COMING plugin LIVE, and returns whether it was COMING. Follows the end of `do_init_module()`.
+/// Makes a COMING plugin LIVE, and returns whether it was COMING. Follows the end of
+/// `do_init_module()`.
 fn go_live(plugin: &Plugin) -> bool {
     let mut lock = LOCK.lock();
     let core = plugin.links().as_mut(&mut lock).core.take();
@@ -193,7 +199,8 @@ fn go_live(plugin: &Plugin) -> bool {
     let full = plugin.go_live(core, &mut Held::new(&mut lock));
     drop(lock);
     pr_info!("{}: live\n", plugin.name());
-    // A reader may still stand in the old tables. Where their memory is the owner's, who frees it waits too.
+    // A reader may still stand in the old tables. Where their memory is the owner's, who frees it
+    // waits too.
     drop(full);
     true
 }
@@ -204,8 +211,8 @@ fn go_live(plugin: &Plugin) -> bool {
 ///
 /// # Errors
 ///
-/// `EBUSY` where one is referenced, COMING, GOING, or named twice; `EDEADLK` where sleeping is not allowed;
-/// `ENOMEM`.
+/// `EBUSY` where one is referenced, COMING, GOING, or named twice; `EDEADLK` where sleeping is not
+/// allowed; `ENOMEM`.
 pub(crate) fn unregister(plugins: &[Arc<Plugin>]) -> Result {
     if !can_stop_machine() {
         return Err(EDEADLK);
@@ -218,14 +225,12 @@ pub(crate) fn unregister(plugins: &[Arc<Plugin>]) -> Result {
     for (i, plugin) in plugins.iter().enumerate() {
         if !plugin.try_go(&held) {
             plugins.iter().take(i).for_each(|p| p.stay(&held));
-            drop(held);
             drop(lock);
             let (name, n) = (plugin.name(), plugin.references());
             pr_err!("{}: not unregistered, {} references (-EBUSY)\n", name, n);
             return Err(EBUSY);
         }
     }
-    drop(held);
     for plugin in plugins {
         if let Some(entry) = plugin.links().as_mut(&mut lock).entry.take() {
             // There is room.
@@ -280,12 +285,9 @@ fn take_off(entry: Entry<Arc<Plugin>, LOCK>, held: &mut Held<'_, LOCK>) -> Remov
 
 /// Unlinks `plugins` under `stop_machine()`. When it returns, no reader can hold one.
 ///
-/// No error stands in the way of this but that of `stop_machine()`: where there is no memory for an index
-/// without them, today's stays, and leads to plugins that have no tables.
-fn unlink<R>(
-    plugins: &[Arc<Plugin>],
-    off: impl FnOnce(&mut Held<'_, LOCK>) -> R + Send,
-) -> Result
+/// No error stands in the way of this but that of `stop_machine()`: where there is no memory for an
+/// index without them, today's stays, and leads to plugins that have no tables.
+fn unlink<R>(plugins: &[Arc<Plugin>], off: impl FnOnce(&mut Held<'_, LOCK>) -> R + Send) -> Result
 where
     R: Retire + Send,
 {
@@ -305,7 +307,6 @@ where
         let last = last.and_then(|last| LAST_UNLOADED.replace(Some(last), &mut held));
         (off, (old, last))
     });
-    drop(held);
     drop(lock);
     // The plugins are freed here.
     drop(done?);
@@ -337,7 +338,10 @@ impl ModuleNotify for Owners {
             }
             ModuleState::Going => {
                 while let Some(plugin) = owned_by(module, |_| true) {
-                    pr_warn!("{}: its owner goes without unregistering it\n", plugin.name());
+                    pr_warn!(
+                        "{}: its owner goes without unregistering it\n",
+                        plugin.name()
+                    );
                     remove_now(&plugin);
                 }
             }
@@ -346,7 +350,8 @@ impl ModuleNotify for Owners {
     }
 }
 
-/// Frees what is left when the module goes; there are no plugins then, since each owner that calls modreg pins it.
+/// Frees what is left when the module goes; there are no plugins then, since each owner that calls
+/// modreg pins it.
 pub(crate) fn clear() {
     let mut lock = LOCK.lock();
     let mut held = Held::new(&mut lock);

@@ -53,8 +53,8 @@ fn print_address(what: &str, addr: usize) {
     }
 }
 
-/// Adds to the kernel's own report what it does not know: the plugins, and where the faulting instruction and the words on
-/// the stack lie in them.
+/// Adds to the kernel's own report what it does not know: the plugins, and where the faulting
+/// instruction and the words on the stack lie in them.
 pub(crate) struct Report;
 
 impl TroubleNotify for Report {

@@ -2,12 +2,13 @@
 
 //! A plugin's symbol table, and how it is searched.
 //!
-//! The symbols stay in the form and the order of their owner's ELF table, as in `struct mod_kallsyms`, and
-//! are borrowed where the owner allows it. On top of that there are, for one symbol,
+//! The symbols stay in the form and the order of their owner's ELF table, as in `struct
+//! mod_kallsyms`, and are borrowed where the owner allows it. On top of that there are, for one
+//! symbol,
 //!
 //! - 4 bytes: its place in the order of addresses;
-//! - 1 byte: every eighth address, so that the search touches few cache lines before it looks at the symbols
-//!   themselves;
+//! - 1 byte: every eighth address, so that the search touches few cache lines before it looks at
+//!   the symbols themselves;
 //! - 5.3 bytes: a hash table over the names.
 
 use super::{
@@ -44,11 +45,7 @@ pub(crate) struct Symbols {
 
 impl Symbols {
     /// Takes the parts of a table: `types` has one letter for each symbol.
-    pub(crate) fn new(
-        syms: Table<Elf64_Sym>,
-        names: StrTab<Table<u8>>,
-        types: Table<u8>,
-    ) -> Self {
+    pub(crate) fn new(syms: Table<Elf64_Sym>, names: StrTab<Table<u8>>, types: Table<u8>) -> Self {
         Self { syms, names, types }
     }
 
@@ -69,7 +66,9 @@ impl Symbols {
     /// The address of symbol `i`, as `kallsyms_symbol_value()`.
     #[inline]
     pub(crate) fn value(&self, i: u32) -> usize {
-        self.syms.get(i as usize).map_or(0, |sym| sym.st_value as usize)
+        self.syms
+            .get(i as usize)
+            .map_or(0, |sym| sym.st_value as usize)
     }
 
     /// The type letter of symbol `i`.
@@ -105,7 +104,8 @@ pub(crate) struct Found<'a> {
 ///
 /// # Invariants
 ///
-/// - `order` has the symbols that an address can resolve to, by ascending address, one for each address.
+/// - `order` has the symbols that an address can resolve to, by ascending address, one for each
+///   address.
 /// - `samples[i]` is the address of `order[i * STRIDE]`.
 pub(crate) struct Symtab {
     symbols: Arc<Symbols>,
@@ -117,8 +117,8 @@ pub(crate) struct Symtab {
 }
 
 impl Symtab {
-    /// Makes the indexes for those `symbols` that do not lie in `hidden`, and notes in `regions` which part of
-    /// the order is whose. Takes time in the order of `n * log(n)`. May sleep.
+    /// Makes the indexes for those `symbols` that do not lie in `hidden`, and notes in `regions`
+    /// which part of the order is whose. Takes time in the order of `n * log(n)`. May sleep.
     pub(crate) fn new(
         symbols: Arc<Symbols>,
         regions: &mut [Region],
@@ -161,7 +161,10 @@ impl Symtab {
         let mut order = KVVec::with_capacity(places.len(), GFP_KERNEL)?;
         let mut samples = KVVec::with_capacity(places.len().div_ceil(STRIDE), GFP_KERNEL)?;
         let mut last = None;
-        for place in places.iter().filter(|p| last.replace(p.value) != Some(p.value)) {
+        for place in places
+            .iter()
+            .filter(|p| last.replace(p.value) != Some(p.value))
+        {
             if order.len() % STRIDE == 0 {
                 samples.push(place.value, GFP_KERNEL)?;
             }
@@ -201,19 +204,22 @@ impl Symtab {
         (n < self.len()).then(|| nth(&self.visible, n))
     }
 
-    /// The symbol at or below `addr` in `region`, as `find_kallsyms_symbol()`. Logarithmic; from any context.
+    /// The symbol at or below `addr` in `region`, as `find_kallsyms_symbol()`. Logarithmic; from
+    /// any context.
     #[inline]
     pub(crate) fn find(&self, addr: usize, region: &Region) -> Option<Found<'_>> {
-        let (low, high) = (
-            region.symbols.start as usize,
-            region.symbols.end as usize,
-        );
+        let (low, high) = (region.symbols.start as usize, region.symbols.end as usize);
         // The samples that are in the region, but for one that may be on its first symbol.
         let first = (low / STRIDE).wrapping_add(1);
-        let samples = self.samples.get(first..high.div_ceil(STRIDE)).unwrap_or(&[]);
+        let samples = self
+            .samples
+            .get(first..high.div_ceil(STRIDE))
+            .unwrap_or(&[]);
         let sample = first.wrapping_add(samples.partition_point(|&value| value <= addr));
         let start = low.max(sample.wrapping_sub(1).wrapping_mul(STRIDE));
-        let block = self.order.get(start..high.min(sample.wrapping_mul(STRIDE)))?;
+        let block = self
+            .order
+            .get(start..high.min(sample.wrapping_mul(STRIDE)))?;
         let n = block.partition_point(|&i| self.symbols.value(i) <= addr);
 
         let symbol = *block.get(n.checked_sub(1)?)?;
@@ -231,7 +237,8 @@ impl Symtab {
         })
     }
 
-    /// The address of the first symbol called `name`, as `find_kallsyms_symbol_value()`. Constant; from any context.
+    /// The address of the first symbol called `name`, as `find_kallsyms_symbol_value()`. Constant;
+    /// from any context.
     pub(crate) fn find_name(&self, name: &CStr) -> Option<usize> {
         let symbol = self.names.find(&self.symbols, name.into())?;
         Some(self.symbols.value(symbol))
@@ -249,16 +256,12 @@ fn nth(visible: &Option<KVVec<u32>>, n: u32) -> u32 {
 ///
 /// # Invariants
 ///
-/// A slot is 0 where empty, and otherwise 1 more than a symbol's number. At least one slot is empty; between
-/// a name's own slot and its symbol none is.
+/// A slot is 0 where empty, and otherwise 1 more than a symbol's number. At least one slot is
+/// empty; between a name's own slot and its symbol none is.
 struct Names(KVVec<u32>);
 
 impl Names {
-    fn new(
-        symbols: &Symbols,
-        count: u32,
-        nth: impl Fn(u32) -> u32,
-    ) -> Result<Self, Refusal> {
+    fn new(symbols: &Symbols, count: u32, nth: impl Fn(u32) -> u32) -> Result<Self, Refusal> {
         let n = count as usize;
         // INVARIANT: All slots are empty.
         let mut this = Self(KVVec::from_elem(
@@ -285,7 +288,7 @@ impl Names {
 
     /// Where `name` is or would be, and which symbol bears it.
     fn probe(&self, symbols: &Symbols, name: CName<'_>) -> (usize, Option<u32>) {
-        let mut slot = ((name.hash() as u64).wrapping_mul(self.0.len() as u64) >> 32) as usize;
+        let mut slot = (u64::from(name.hash()).wrapping_mul(self.0.len() as u64) >> 32) as usize;
         loop {
             match self.0.get(slot) {
                 None => slot = 0,

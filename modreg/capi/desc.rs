@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! From `struct modreg_plugin_desc` to a plugin: every member is checked, and what is wrong has one error.
+//! From `struct modreg_plugin_desc` to a plugin: every member is checked, and what is wrong has one
+//! error.
 
 use super::{
     params,
@@ -67,7 +68,8 @@ use kernel::{
 ///
 /// # Safety
 ///
-/// Unless null, `ptr` must be valid for reads of `num` elements, which do not change while the result exists.
+/// Unless null, `ptr` must be valid for reads of `num` elements, which do not change while the
+/// result exists.
 pub(super) unsafe fn array<T>(
     ptr: *const T,
     num: u32,
@@ -157,7 +159,9 @@ unsafe fn content(desc: &modreg_plugin_desc) -> Result<Content, Refusal> {
         )
     }?;
     let (mut regions, inits) = regions(&described)?;
-    let core_regions = inits.ok_or(()).map(|n| clone(regions.get(..n).unwrap_or(&[])));
+    let core_regions = inits
+        .ok_or(())
+        .map(|n| clone(regions.get(..n).unwrap_or(&[])));
 
     // SAFETY: By the requirement of this function.
     let (symbols, exports) = unsafe { symbols(desc, &regions) }?;
@@ -171,7 +175,8 @@ unsafe fn content(desc: &modreg_plugin_desc) -> Result<Content, Refusal> {
         }
         Exports::marked(symbols.clone(), seen)
     };
-    // SAFETY: By the requirement of this function, which has the table stay until the plugin is unregistered.
+    // SAFETY: By the requirement of this function, which has the table stay until the plugin is
+    // unregistered.
     let extable = |regions: &[Region]| unsafe { extable(desc, regions) };
 
     let core = match core_regions {
@@ -204,7 +209,8 @@ fn clone(regions: &[Region]) -> Result<KVec<Region>, Refusal> {
     Ok(copy)
 }
 
-/// Checks regions, puts those that stay before those of init, and says how many stay if there are others.
+/// Checks regions, puts those that stay before those of init, and says how many stay if there are
+/// others.
 fn regions(described: &[modreg_region]) -> Result<(KVec<Region>, Option<usize>), Refusal> {
     if described.is_empty() {
         return Err(Refusal(EINVAL, "no regions"));
@@ -251,9 +257,7 @@ unsafe fn symbols(
     }?;
     // SAFETY: By the requirement of this function.
     match unsafe { desc.symtab.as_ref() } {
-        Some(_) if !described.is_empty() => {
-            Err(Refusal(EINVAL, "both symbols and a symbol table"))
-        }
+        Some(_) if !described.is_empty() => Err(Refusal(EINVAL, "both symbols and a symbol table")),
         // SAFETY: By the requirement of this function.
         Some(symtab) => Ok((unsafe { borrow(symtab) }?, KVec::new())),
         // SAFETY: By the requirement of this function.
@@ -340,10 +344,17 @@ pub(super) unsafe fn borrow(symtab: &modreg_symtab) -> Result<Arc<Symbols>, Refu
             array(symtab.typetab.cast::<u8>(), num, MODREG_MAX_SYMBOLS, WHAT)?,
         )
     };
-    let size = u32::try_from(symtab.strtab_size)
-        .map_err(|_| Refusal(E2BIG, "string table too large"))?;
+    let size =
+        u32::try_from(symtab.strtab_size).map_err(|_| Refusal(E2BIG, "string table too large"))?;
     // SAFETY: By the requirement of this function.
-    let strtab = unsafe { array(symtab.strtab.cast::<u8>(), size, u32::MAX, "no string table") }?;
+    let strtab = unsafe {
+        array(
+            symtab.strtab.cast::<u8>(),
+            size,
+            u32::MAX,
+            "no string table",
+        )
+    }?;
     if strtab.is_empty() && num != 0 {
         return Err(Refusal(EINVAL, "no string table"));
     }
@@ -351,7 +362,10 @@ pub(super) unsafe fn borrow(symtab: &modreg_symtab) -> Result<Arc<Symbols>, Refu
         .ok_or(Refusal(EINVAL, "the string table does not end in NUL"))?;
     for sym in syms.iter() {
         if sym.st_name >= size {
-            return Err(Refusal(EINVAL, "a symbol's name lies outside the string table"));
+            return Err(Refusal(
+                EINVAL,
+                "a symbol's name lies outside the string table",
+            ));
         }
         if names.get(sym.st_name).to_cstr().count_bytes() >= KSYM_NAME_LEN as usize {
             return Err(Refusal(ENAMETOOLONG, "a symbol's name is too long"));

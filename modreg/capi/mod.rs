@@ -2,7 +2,8 @@
 
 //! The C boundary: the functions of `include/modreg.h`, which documents them.
 //!
-//! Here raw pointers become safe types. Together with `primitives`, these are the only files that contain `unsafe`.
+//! Here raw pointers become safe types. Together with `primitives`, these are the only files that
+//! contain `unsafe`.
 
 mod desc;
 mod module;
@@ -37,6 +38,7 @@ use kernel::{
         KSYM_NAME_LEN, //
     },
     prelude::*,
+    str::CStrExt as _,
     sync::{
         Arc,
         ArcBorrow, //
@@ -55,7 +57,10 @@ pub(crate) unsafe fn init() {
 
 /// Defines functions that C calls, and checks each against its prototype in the header.
 macro_rules! export {
-    ($($(#[$meta:meta])* fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $ret:ty)? $body:block)*) => {
+    ($(
+        $(#[$meta:meta])*
+        fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $ret:ty)? $body:block
+    )*) => {
         $(
             const _: () = {
                 // One type, or this does not compile.
@@ -85,7 +90,8 @@ unsafe fn put<T>(out: *mut T, value: T) {
     }
 }
 
-/// Writes a name into a buffer that the caller may have left out. Returns its length, or `-E2BIG` where it was cut.
+/// Writes a name into a buffer that the caller may have left out. Returns its length, or `-E2BIG`
+/// where it was cut.
 ///
 /// # Safety
 ///
@@ -105,7 +111,7 @@ unsafe fn put_name(out: *mut c_char, len: u32, name: CName<'_>) -> isize {
 /// `s` must be null or a string that does not change during `'a`.
 unsafe fn string<'a>(s: *const c_char) -> Option<&'a CStr> {
     // SAFETY: By the requirement of this function.
-    (!s.is_null()).then(|| unsafe { CStr::from_ptr(s.cast()) })
+    (!s.is_null()).then(|| unsafe { CStr::from_char_ptr(s) })
 }
 
 /// The pointer that C knows a plugin by.
@@ -175,13 +181,20 @@ export! {
     }
 
     /// See `include/modreg.h`.
-    fn modreg_register_module(module: *mut kernel_module, desc: *const modreg_plugin_desc) -> *mut modreg_plugin {
+    fn modreg_register_module(
+        module: *mut kernel_module,
+        desc: *const modreg_plugin_desc,
+    ) -> *mut modreg_plugin {
         // SAFETY: By the requirement of this function.
-        let name = unsafe { desc.as_ref().and_then(|d| string(d.name)) };
+        let (module, desc) = unsafe { (module::of(module), desc.as_ref()) };
         // SAFETY: By the requirement of this function.
-        match unsafe { module::of(module) } {
-            // SAFETY: By the requirement of this function.
-            Some(m) => answer(Some(name.unwrap_or(m.name())), unsafe { module::register(m, desc.as_ref()) }),
+        let name = desc.and_then(|desc| unsafe { string(desc.name) });
+        match module {
+            Some(m) => {
+                // SAFETY: By the requirement of this function.
+                let result = unsafe { module::register(m, desc) };
+                answer(Some(name.unwrap_or(m.name())), result)
+            }
             None => answer(name, Err(Refusal(EINVAL, "no module"))),
         }
     }
@@ -289,7 +302,8 @@ export! {
         plugin: *mut c_char,
         exported: *mut c_int,
     ) -> c_int {
-        if value.is_null() || letter.is_null() || name.is_null() || plugin.is_null() || exported.is_null() {
+        let names = [letter, name, plugin];
+        if value.is_null() || names.contains(&ptr::null_mut()) || exported.is_null() {
             return EINVAL.to_errno();
         }
         let guard = PreemptGuard::new();
@@ -337,7 +351,7 @@ export! {
     fn modreg_plugin_name(handle: *const modreg_plugin) -> *const c_char {
         // SAFETY: By the requirement of this function.
         let plugin = unsafe { &*handle.cast::<Plugin>() };
-        plugin.name().as_cstr().as_ptr().cast()
+        plugin.name().as_cstr().as_char_ptr()
     }
 
     /// See `include/modreg.h`.
@@ -351,7 +365,10 @@ export! {
 /// # Safety
 ///
 /// `fsa` must be null or valid, and its name null or a string.
-unsafe fn find_symbol(fsa: *mut modreg_find_symbol_arg, take: impl FnOnce(&Plugin) -> bool) -> bool {
+unsafe fn find_symbol(
+    fsa: *mut modreg_find_symbol_arg,
+    take: impl FnOnce(&Plugin) -> bool,
+) -> bool {
     // SAFETY: By the requirement of this function.
     let Some(fsa) = (unsafe { fsa.as_mut() }) else {
         return false;

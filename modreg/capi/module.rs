@@ -77,7 +77,10 @@ pub(super) unsafe fn register(
         || !desc.symtab.is_null()
         || !desc.extable.is_null();
     if has_tables || desc.num_regions | desc.num_symbols | desc.num_exentries != 0 {
-        return Err(Refusal(EINVAL, "a module's descriptor has tables or an owner"));
+        return Err(Refusal(
+            EINVAL,
+            "a module's descriptor has tables or an owner",
+        ));
     }
     // SAFETY: By the requirement of this function.
     let name = Name::new(unsafe { string(desc.name) }.unwrap_or(module.name()))?;
@@ -94,13 +97,13 @@ pub(super) unsafe fn register(
         owner: Some(module),
         follows: coming,
     };
+    // SAFETY: By the requirement of this function. The init tables are only borrowed by what the
+    // LIVE event takes away from readers, which is before the kernel frees them.
+    let tables = |with_init| unsafe { tables(module, with_init) };
     let content = || {
         Ok(Content {
-            // SAFETY: By the requirement of this function. The init tables are only borrowed by what the LIVE event
-            // takes away from readers, which is before the kernel frees them.
-            full: unsafe { tables(module, coming) }?,
-            // SAFETY: By the requirement of this function.
-            core: coming.then(|| unsafe { tables(module, false) }).transpose()?,
+            full: tables(coming)?,
+            core: coming.then(|| tables(false)).transpose()?,
         })
     };
     registry::register(name, ownership, exit, content, || start.run())
@@ -120,8 +123,10 @@ const TYPES: [(bindings::mod_mem_type, bool); 7] = [
 fn regions(m: &bindings::module, with_init: bool) -> Result<KVec<Region>, Refusal> {
     let mut regions = KVec::with_capacity(TYPES.len(), GFP_KERNEL)?;
     for (kind, init) in TYPES {
-        let text =
-            matches!(kind, bindings::mod_mem_type_MOD_TEXT | bindings::mod_mem_type_MOD_INIT_TEXT);
+        let text = matches!(
+            kind,
+            bindings::mod_mem_type_MOD_TEXT | bindings::mod_mem_type_MOD_INIT_TEXT
+        );
         if let Some(mem) = m.mem.get(kind as usize).filter(|_| with_init || !init) {
             // A type may have no memory.
             if let Some(region) = Region::new(mem.base as usize, mem.size as usize, text) {
@@ -148,8 +153,8 @@ unsafe fn tables(module: Module, with_init: bool) -> Result<Tables, Refusal> {
     } else {
         &m.core_kallsyms
     };
-    // SAFETY: These are the loader's own tables. `core_kallsyms` stays as long as the module; for init tables see
-    // `register()`.
+    // SAFETY: These are the loader's own tables. `core_kallsyms` stays as long as the module; for
+    // init tables see `register()`.
     let symbols = unsafe {
         borrow(&modreg_symtab {
             symtab: kallsyms.symtab,
@@ -164,7 +169,8 @@ unsafe fn tables(module: Module, with_init: bool) -> Result<Tables, Refusal> {
         let flags = Borrowed::new(m.flagstab, m.num_syms as usize);
         Exports::Kernel(Ksymtab::new(m.syms, flags))
     };
-    // SAFETY: The table stays as long as the module. The kernel trims init entries from it by moving its own pointer.
+    // SAFETY: The table stays as long as the module. The kernel trims init entries from it by
+    // moving its own pointer.
     let entries = unsafe { Borrowed::new(m.extable, m.num_exentries as usize) };
     let extable = if with_init || regions.is_empty() {
         Extable::new(entries, &regions)?
@@ -193,5 +199,6 @@ unsafe fn strtab_size(kallsyms: &bindings::mod_kallsyms) -> usize {
     };
     // SAFETY: By the requirement of this function there is a string.
     let name = unsafe { CName::from_ptr(kallsyms.strtab.wrapping_add(last)) };
-    last.wrapping_add(name.to_cstr().count_bytes()).wrapping_add(1)
+    last.wrapping_add(name.to_cstr().count_bytes())
+        .wrapping_add(1)
 }

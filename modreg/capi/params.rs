@@ -109,7 +109,11 @@ pub(super) unsafe fn parse(desc: &modreg_plugin_desc) -> Result<(), Refusal> {
 /// # Safety
 ///
 /// `name` must be a string, `value` null or a string, and the parameters as [`check`] wants them.
-unsafe fn set(params: &[modreg_param], name: *const c_char, value: *const c_char) -> Result<(), Refusal> {
+unsafe fn set(
+    params: &[modreg_param],
+    name: *const c_char,
+    value: *const c_char,
+) -> Result<(), Refusal> {
     // SAFETY: By the requirement of this function.
     let wanted = unsafe { string(name) }.unwrap_or(c"").to_bytes();
     let found = params.iter().find(|param| {

@@ -12,7 +12,8 @@ use core::{
 };
 use kernel::{
     bindings,
-    prelude::*, //
+    prelude::*,
+    str::CStrExt as _, //
 };
 
 /// An array that somebody else owns and promised to keep.
@@ -45,8 +46,8 @@ impl<T> Borrowed<T> {
     ///
     /// # Safety
     ///
-    /// Unless null, `ptr` must be valid for reads of `len` elements that do not change for as long as the
-    /// result exists.
+    /// Unless null, `ptr` must be valid for reads of `len` elements that do not change for as long
+    /// as the result exists.
     pub(crate) unsafe fn new(ptr: *const T, len: usize) -> Self {
         // INVARIANT: By the requirement of this function.
         NonNull::new(ptr.cast_mut()).map_or(Self::empty(), |ptr| Self { ptr, len })
@@ -94,12 +95,14 @@ pub(crate) struct CName<'a>(NonNull<u8>, PhantomData<&'a [u8]>);
 impl<'a> CName<'a> {
     /// # Safety
     ///
-    /// `ptr` must not be null, and must lead to a NUL-terminated string that does not change during `'a`.
+    /// `ptr` must not be null, and must lead to a NUL-terminated string that does not change during
+    /// `'a`.
     #[inline]
     pub(crate) unsafe fn from_ptr(ptr: *const c_char) -> Self {
-        // INVARIANT: By the requirement of this function.
         // SAFETY: By the requirement of this function.
-        Self(unsafe { NonNull::new_unchecked(ptr.cast_mut().cast()) }, PhantomData)
+        let ptr = unsafe { NonNull::new_unchecked(ptr.cast_mut()) };
+        // INVARIANT: By the requirement of this function.
+        Self(ptr.cast(), PhantomData)
     }
 
     fn as_ptr(self) -> *const c_char {
@@ -109,7 +112,7 @@ impl<'a> CName<'a> {
     /// The string with its length, which takes a pass over it.
     pub(crate) fn to_cstr(self) -> &'a CStr {
         // SAFETY: By the type invariant.
-        unsafe { CStr::from_ptr(self.as_ptr().cast()) }
+        unsafe { CStr::from_char_ptr(self.as_ptr()) }
     }
 
     /// Whether this is the empty string.
@@ -128,8 +131,8 @@ impl<'a> CName<'a> {
     pub(crate) fn is_mapping_symbol(self) -> bool {
         match self.first() {
             b'$' => true,
-            // SAFETY: By the type invariant, what follows a byte that is not NUL is readable.
             c @ (b'.' | b'L') => {
+                // SAFETY: By the type invariant, what follows a byte that is not NUL is readable.
                 let second = unsafe { *self.0.as_ptr().wrapping_add(1) };
                 second == if c == b'.' { b'L' } else { b'0' }
             }
@@ -149,7 +152,8 @@ impl<'a> CName<'a> {
     /// Returns the length that was copied, or `-E2BIG` where it was cut.
     #[inline]
     pub(crate) fn copy_to(self, buf: &mut [u8]) -> isize {
-        // SAFETY: The destination is valid for its length, and the source is a string by the type invariant.
+        // SAFETY: The destination is valid for its length, and the source is a string by the type
+        // invariant.
         unsafe { bindings::sized_strscpy(buf.as_mut_ptr().cast(), self.as_ptr(), buf.len()) }
     }
 
@@ -165,7 +169,7 @@ impl<'a> From<&'a CStr> for CName<'a> {
     #[inline]
     fn from(s: &'a CStr) -> Self {
         // SAFETY: A `CStr` is a NUL-terminated string.
-        unsafe { Self::from_ptr(s.as_ptr().cast()) }
+        unsafe { Self::from_ptr(s.as_char_ptr()) }
     }
 }
 
@@ -188,7 +192,7 @@ impl<B: Deref<Target = [u8]>> StrTab<B> {
     pub(crate) fn get(&self, offset: u32) -> CName<'_> {
         match self.0.get(offset as usize) {
             // SAFETY: By the type invariant there is a NUL at or behind every byte.
-            Some(first) => unsafe { CName::from_ptr((first as *const u8).cast()) },
+            Some(first) => unsafe { CName::from_ptr(core::ptr::from_ref(first).cast()) },
             None => c"".into(),
         }
     }

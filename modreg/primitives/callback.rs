@@ -23,8 +23,8 @@ unsafe impl<R> Sync for Callback<R> {}
 impl<R> Callback<R> {
     /// # Safety
     ///
-    /// `func`, where there is one, must be callable with `data` in a context that may sleep for as long as
-    /// the result exists.
+    /// `func`, where there is one, must be callable with `data` in a context that may sleep for as
+    /// long as the result exists.
     pub(crate) unsafe fn new(
         func: Option<unsafe extern "C" fn(*mut c_void) -> R>,
         data: *mut c_void,

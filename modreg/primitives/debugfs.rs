@@ -16,7 +16,10 @@ use kernel::{
     error::from_err_ptr,
     prelude::*,
     seq_file::SeqFile,
-    str::Formatter, //
+    str::{
+        CStrExt as _,
+        Formatter, //
+    },
 };
 
 extern "C" {
@@ -37,17 +40,18 @@ unsafe impl Send for Dir {}
 unsafe impl Sync for Dir {}
 
 impl Dir {
-    /// Creates the directory, as `debugfs_create_dir()`. As usual for debugfs, failure shows as absence.
+    /// Creates the directory, as `debugfs_create_dir()`. As usual for debugfs, failure shows as
+    /// absence.
     pub(crate) fn new(name: &CStr) -> Self {
         // SAFETY: The name is a string; a null parent is the root.
-        Self(unsafe { bindings::debugfs_create_dir(name.as_ptr().cast(), ptr::null_mut()) })
+        Self(unsafe { bindings::debugfs_create_dir(name.as_char_ptr(), ptr::null_mut()) })
     }
 
     fn file(&self, name: &CStr, mode: u16, fops: &'static bindings::file_operations) {
         // SAFETY: The name is a string, the parent is ours, and the operations are static.
         unsafe {
             bindings::debugfs_create_file_full(
-                name.as_ptr().cast(),
+                name.as_char_ptr(),
                 mode,
                 self.0,
                 ptr::null_mut(),
@@ -75,7 +79,8 @@ impl Drop for Dir {
     }
 }
 
-/// Whether who opened `file` may see kernel addresses, as `kallsyms_show_value()`, which is not exported.
+/// Whether who opened `file` may see kernel addresses, as `kallsyms_show_value()`, which is not
+/// exported.
 ///
 /// Sleeps.
 ///
@@ -107,7 +112,7 @@ unsafe fn shows_values(file: *const bindings::file) -> bool {
 /// The number in a sysctl whose variable is not exported. Sleeps.
 fn sysctl(path: &CStr) -> Option<i32> {
     // SAFETY: The path is a string.
-    let file = unsafe { bindings::filp_open(path.as_ptr().cast(), bindings::O_RDONLY as c_int, 0) };
+    let file = unsafe { bindings::filp_open(path.as_char_ptr(), bindings::O_RDONLY as c_int, 0) };
     let file = from_err_ptr(file).ok()?;
     let mut buf = [0u8; 16];
     let mut pos = 0;
@@ -123,7 +128,8 @@ fn sysctl(path: &CStr) -> Option<i32> {
 ///
 /// A value of this type belongs to one open file, and stands on one element.
 pub(crate) trait Listing: Sized + 'static {
-    /// The state of a file that was just opened, by somebody who may see addresses or may not. Sleeps.
+    /// The state of a file that was just opened, by somebody who may see addresses or may not.
+    /// Sleeps.
     fn open(show_values: bool) -> Result<Self>;
 
     /// Goes to element `pos`. Returns whether there is one. Sleeps.
@@ -234,6 +240,9 @@ impl<L: Listing> ListingFile<L> {
         }
     }
 
+    /// # Safety
+    ///
+    /// None; there is nothing to let go of.
     unsafe extern "C" fn stop(_m: *mut bindings::seq_file, _v: *mut c_void) {}
 
     /// # Safety
@@ -247,7 +256,8 @@ impl<L: Listing> ListingFile<L> {
     }
 }
 
-/// A question that is written to an open file and answered on it, in the form of `simple_transaction_get()`.
+/// A question that is written to an open file and answered on it, in the form of
+/// `simple_transaction_get()`.
 pub(crate) trait Question: 'static {
     /// Writes the answer to `question`, which has no blanks around it, for somebody who may see
     /// addresses or may not. Sleeps.
@@ -273,7 +283,6 @@ impl<Q: Question> QuestionFile<Q> {
         ..unsafe { core::mem::zeroed() }
     };
 
-
     /// # Safety
     ///
     /// `file` must be an open file, and `buf` a user's buffer of `size` bytes.
@@ -287,14 +296,16 @@ impl<Q: Question> QuestionFile<Q> {
             return EINVAL.to_errno() as isize;
         }
         // SAFETY: By the requirement of this function. The page is the file's own from here on.
-        let page = match from_err_ptr(unsafe { bindings::simple_transaction_get(file, buf, size) }) {
+        let page = match from_err_ptr(unsafe { bindings::simple_transaction_get(file, buf, size) })
+        {
             Ok(page) => page.cast::<u8>(),
             Err(e) => return e.to_errno() as isize,
         };
         // SAFETY: By the requirement of this function.
         let show_values = unsafe { shows_values(file) };
         let mut question = [0u8; QUESTION + 1];
-        // SAFETY: The page holds at least `size` bytes, which were just written; there is room for as many.
+        // SAFETY: The page holds at least `size` bytes, which were just written; there is room for
+        // as many.
         unsafe { ptr::copy_nonoverlapping(page, question.as_mut_ptr(), size) };
         let question = trim(&mut question);
         // SAFETY: The page has room for more than that, and nobody reads it before it is set below.
@@ -304,9 +315,7 @@ impl<Q: Question> QuestionFile<Q> {
             return e.to_errno() as isize;
         }
         // SAFETY: The file's transaction was begun above; the answer is shorter than the page.
-        unsafe {
-            bindings::simple_transaction_set(file, answer.bytes_written().min(ANSWER))
-        };
+        unsafe { bindings::simple_transaction_set(file, answer.bytes_written().min(ANSWER)) };
         size as isize
     }
 }
@@ -314,7 +323,11 @@ impl<Q: Question> QuestionFile<Q> {
 /// The string in a buffer that ends in NUL, without blanks around it.
 fn trim(buf: &mut [u8; QUESTION + 1]) -> &CStr {
     let end = buf.iter().position(|&b| b == 0).unwrap_or(0);
-    let blanks = buf.iter().take(end).rev().take_while(|b| b.is_ascii_whitespace());
+    let blanks = buf
+        .iter()
+        .take(end)
+        .rev()
+        .take_while(|b| b.is_ascii_whitespace());
     let end = end.wrapping_sub(blanks.count());
     if let Some(nul) = buf.get_mut(end) {
         *nul = 0;

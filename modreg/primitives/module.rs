@@ -13,7 +13,10 @@ use core::{
     ffi::CStr,
     ptr::NonNull, //
 };
-use kernel::bindings;
+use kernel::{
+    bindings,
+    str::CStrExt as _, //
+};
 
 /// Where a module stands in its life, as `enum module_state`.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -78,7 +81,7 @@ impl Module {
     /// Its name.
     pub(crate) fn name(&self) -> &CStr {
         // SAFETY: By the type invariant; the loader ends the name in NUL and does not change it.
-        unsafe { CStr::from_ptr((&raw const (*self.as_ptr()).name).cast()) }
+        unsafe { CStr::from_char_ptr((&raw const (*self.as_ptr()).name).cast()) }
     }
 
     /// Its taint flags.
@@ -104,7 +107,8 @@ impl Module {
 ///
 /// # Invariants
 ///
-/// `syms` leads to as many `struct kernel_symbol` as `flags` has bytes; they do not change while this exists.
+/// `syms` leads to as many `struct kernel_symbol` as `flags` has bytes; they do not change while
+/// this exists.
 pub(crate) struct Ksymtab {
     syms: *const bindings::kernel_symbol,
     flags: Borrowed<u8>,
@@ -119,7 +123,8 @@ unsafe impl Sync for Ksymtab {}
 impl Ksymtab {
     /// # Safety
     ///
-    /// `syms` must lead to as many symbols as `flags` has bytes; they must not change while the result exists.
+    /// `syms` must lead to as many symbols as `flags` has bytes; they must not change while the
+    /// result exists.
     pub(crate) unsafe fn new(syms: *const bindings::kernel_symbol, flags: Borrowed<u8>) -> Self {
         // INVARIANT: By the requirement of this function.
         Self { syms, flags }
@@ -142,7 +147,10 @@ impl Ksymtab {
         let flags = *self.flags.get(i)?;
         // SAFETY: By the type invariant there is a symbol `i`.
         let value = unsafe { helpers::kernel_symbol_value(self.syms, i as u32) };
-        Some((value, u32::from(flags) & helpers::ksym_flags_KSYM_FLAG_GPL_ONLY != 0))
+        Some((
+            value,
+            u32::from(flags) & helpers::ksym_flags_KSYM_FLAG_GPL_ONLY != 0,
+        ))
     }
 }
 

@@ -10,7 +10,8 @@ use kernel::{
     prelude::*, //
 };
 
-/// The word at `addr`, or nothing where it cannot be read, as `get_kernel_nofault()`. From any context.
+/// The word at `addr`, or nothing where it cannot be read, as `get_kernel_nofault()`. From any
+/// context.
 pub(crate) fn read_word(addr: usize) -> Option<usize> {
     let mut word = 0usize;
     // SAFETY: The destination is valid; any source address will do.

@@ -38,13 +38,10 @@ unsafe impl Sync for Registration {}
 impl Registration {
     /// # Safety
     ///
-    /// `register` must put a block on a chain that calls `call` as it expects, and `unregister` take it off.
+    /// `register` must put a block on a chain that calls `call` as it expects, and `unregister`
+    /// take it off.
     unsafe fn new(
-        call: unsafe extern "C" fn(
-            *mut bindings::notifier_block,
-            c_ulong,
-            *mut c_void,
-        ) -> c_int,
+        call: unsafe extern "C" fn(*mut bindings::notifier_block, c_ulong, *mut c_void) -> c_int,
         priority: i32,
         register: unsafe fn(*mut bindings::notifier_block) -> c_int,
         unregister: unsafe fn(*mut bindings::notifier_block),
@@ -57,7 +54,8 @@ impl Registration {
             }),
             GFP_KERNEL,
         )?;
-        // SAFETY: By the requirement of this function; the block stays where it is until it is taken off.
+        // SAFETY: By the requirement of this function; the block stays where it is until it is
+        // taken off.
         to_result(unsafe { register(nb.get()) })?;
         // INVARIANT: It was just put on the chain.
         Ok(Self { nb, unregister })
@@ -127,7 +125,8 @@ impl Trouble {
 
 /// Is told of oopses and panics.
 pub(crate) trait TroubleNotify {
-    /// The kernel has reported an oops, or is about to stop. Called in any context, an NMI included.
+    /// The kernel has reported an oops, or is about to stop. Called in any context, an NMI
+    /// included.
     fn trouble(at: &Trouble);
 }
 
@@ -175,6 +174,9 @@ pub(crate) fn register_die_notifier<T: TroubleNotify>() -> Result<Registration> 
 
 /// Puts `T` on the panic chain, `panic_notifier_list`.
 pub(crate) fn register_panic_notifier<T: TroubleNotify>() -> Result<Registration> {
+    /// # Safety
+    ///
+    /// None; nothing of what is passed is read.
     unsafe extern "C" fn call<T: TroubleNotify>(
         _nb: *mut bindings::notifier_block,
         _action: c_ulong,

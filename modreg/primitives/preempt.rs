@@ -11,9 +11,10 @@ use kernel::types::NotThreadSafe;
 ///
 /// This is the read side of everything that is removed under `stop_machine()`: the stopper threads
 /// cannot run on a CPU while a guard lives there. [`rcu::Guard`] is not enough for that, since on a
-/// preemptible kernel a task may be preempted inside `rcu_read_lock()`, and then `stop_machine()` does
-/// not wait for it. Conversely, since Linux 4.20 an RCU grace period waits for regions with preemption
-/// disabled too, so that this guard also is a read side for [`call_rcu()`](crate::primitives::rcu).
+/// preemptible kernel a task may be preempted inside `rcu_read_lock()`, and then `stop_machine()`
+/// does not wait for it. Conversely, since Linux 4.20 an RCU grace period waits for regions with
+/// preemption disabled too, so that this guard also is a read side for
+/// [`call_rcu()`](crate::primitives::rcu).
 ///
 /// The type is explicitly not `Send` because this property is per CPU.
 ///
@@ -53,7 +54,8 @@ impl Drop for PreemptGuard {
     }
 }
 
-/// Whether the caller may sleep as far as preemption and interrupts are concerned, as `preemptible()`.
+/// Whether the caller may sleep as far as preemption and interrupts are concerned, as
+/// `preemptible()`.
 #[inline]
 pub(crate) fn preemptible() -> bool {
     // SAFETY: An FFI call with no additional requirements.

@@ -5,10 +5,10 @@
 //! C header: [`include/linux/rcupdate.h`](srctree/include/linux/rcupdate.h)
 //!
 //! An [`RcuCell`] publishes a value to readers that hold a [`PreemptGuard`]. Only the holder of the
-//! cell's lock replaces it, and what it replaced comes back as [`Retired`]: a value that nobody new can
-//! find but that readers may still hold. There are two ways out of that state, and both wait for the
-//! readers: [`stop_machine()`](super::stop_machine::stop_machine), which gives the value back, and dropping it,
-//! which leaves the freeing to `call_rcu()`.
+//! cell's lock replaces it, and what it replaced comes back as [`Retired`]: a value that nobody new
+//! can find but that readers may still hold. There are two ways out of that state, and both wait
+//! for the readers: [`stop_machine()`](super::stop_machine::stop_machine), which gives the value
+//! back, and dropping it, which leaves the freeing to `call_rcu()`.
 
 use super::preempt::PreemptGuard;
 use core::{
@@ -42,8 +42,8 @@ use kernel::{
 
 /// Evidence that the global lock `B` is held for `'a`, and that nobody else has this evidence.
 ///
-/// Unlike a lock guard it may be handed to another thread for that time, for instance to the one that runs
-/// a `stop_machine()` callback while the lock's owner waits for it.
+/// Unlike a lock guard it may be handed to another thread for that time, for instance to the one
+/// that runs a `stop_machine()` callback while the lock's owner waits for it.
 ///
 /// # Invariants
 ///
@@ -111,8 +111,8 @@ unsafe impl<T: Sync> Sync for RcuBox<T> {}
 ///
 /// # Safety
 ///
-/// Implementers must give up their value in [`Retire::reclaim`] only, or by a way that waits for the
-/// readers itself.
+/// Implementers must give up their value in [`Retire::reclaim`] only, or by a way that waits for
+/// the readers itself.
 pub(crate) unsafe trait Retire {
     /// What is left once all readers are gone.
     type Output;
@@ -138,11 +138,8 @@ unsafe impl<R: Retire> Retire for Option<R> {
     type Output = Option<R::Output>;
 
     unsafe fn reclaim(self) -> Option<R::Output> {
-        match self {
-            // SAFETY: By the requirement of this function.
-            Some(r) => Some(unsafe { r.reclaim() }),
-            None => None,
-        }
+        // SAFETY: By the requirement of this function.
+        self.map(|r| unsafe { r.reclaim() })
     }
 }
 
@@ -197,8 +194,8 @@ unsafe impl<T: Send> Retire for Retired<T> {
 
     unsafe fn reclaim(self) -> Self::Output {
         let this = ManuallyDrop::new(self);
-        // SAFETY: By the type invariant the pointer is owned and came from a `KBox`; by the requirement
-        // of this function nobody else uses it.
+        // SAFETY: By the type invariant the pointer is owned and came from a `KBox`; by the
+        // requirement of this function nobody else uses it.
         unsafe { KBox::from_raw(this.0.as_ptr()) }
     }
 }
@@ -214,8 +211,8 @@ impl<T: Send> Drop for Retired<T> {
         }
 
         let head = self.0.cast::<bindings::callback_head>().as_ptr();
-        // SAFETY: `head` is the first member of a `repr(C)` allocation that this owns and hands over.
-        // `T` is `Send`, so any context may drop it.
+        // SAFETY: `head` is the first member of a `repr(C)` allocation that this owns and hands
+        // over. `T` is `Send`, so any context may drop it.
         unsafe { bindings::call_rcu(head, Some(free::<T>)) };
     }
 }
@@ -303,8 +300,8 @@ impl<T: Send + Sync, B: GlobalLockBackend> RcuCell<T, B> {
         // INVARIANT: The pointer is null or comes from a `KBox`, owned from here.
         self.ptr
             .store(new.map_or(ptr::null_mut(), KBox::into_raw), Release);
-        // SAFETY: By the type invariant `old` came from a `KBox` that the cell owned. Only one writer
-        // is here at a time, so it is taken once, and the store made it unreachable.
+        // SAFETY: By the type invariant `old` came from a `KBox` that the cell owned. Only one
+        // writer is here at a time, so it is taken once, and the store made it unreachable.
         NonNull::new(old).map(|p| unsafe { Retired::new(p) })
     }
 }
@@ -313,8 +310,8 @@ impl<T: Send + Sync, B: GlobalLockBackend> Drop for RcuCell<T, B> {
     fn drop(&mut self) {
         let ptr = self.ptr.load(Relaxed);
         if !ptr.is_null() {
-            // SAFETY: By the type invariant the cell owns the pointer. Readers borrow the cell, so there
-            // are none.
+            // SAFETY: By the type invariant the cell owns the pointer. Readers borrow the cell, so
+            // there are none.
             drop(unsafe { KBox::from_raw(ptr) });
         }
     }

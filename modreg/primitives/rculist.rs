@@ -60,13 +60,15 @@ impl<T> Node<T> {
 
 /// A list that is read with preemption disabled and written under the global lock `B`.
 ///
-/// An element is published with one store, so a reader sees it whole or not at all, and stops nobody.
-/// The list hands out an [`Entry`] for it, which alone can take it out again: so what is removed is known
-/// to be linked, which is what [`kernel::list::List::remove`] is unsafe for want of.
+/// An element is published with one store, so a reader sees it whole or not at all, and stops
+/// nobody. The list hands out an [`Entry`] for it, which alone can take it out again: so what is
+/// removed is known to be linked, which is what [`kernel::list::List::remove`] is unsafe for want
+/// of.
 ///
 /// # Invariants
 ///
-/// - `head` is the head of a circular list of the `links` of `Node<T>`s, each owned by an [`Entry`].
+/// - `head` is the head of a circular list of the `links` of `Node<T>`s, each owned by an
+///   [`Entry`].
 /// - It is changed only by who holds `B`.
 ///
 /// # Examples
@@ -96,7 +98,8 @@ pub(crate) struct RcuList<T, B: GlobalLockBackend> {
     _lock: PhantomData<fn(B)>,
 }
 
-// SAFETY: Readers get shared references to `T` on any thread, and `Entry` may drop one on any thread.
+// SAFETY: Readers get shared references to `T` on any thread, and `Entry` may drop one on any
+// thread.
 unsafe impl<T: Send + Sync, B: GlobalLockBackend> Sync for RcuList<T, B> {}
 
 /// Defines a static [`RcuList`], as `LIST_HEAD()`.
@@ -142,8 +145,8 @@ impl<T: Send + Sync + 'static, B: GlobalLockBackend> RcuList<T, B> {
             node: unsafe { NonNull::new_unchecked(KBox::into_raw(node)) },
             _lock: PhantomData,
         };
-        // SAFETY: `links` is unused and stays where it is, since `entry` owns the allocation. `head` is
-        // that of a valid list by the type invariant, and `_held` excludes other writers.
+        // SAFETY: `links` is unused and stays where it is, since `entry` owns the allocation.
+        // `head` is that of a valid list by the type invariant, and `_held` excludes other writers.
         unsafe { helpers::list_add_rcu(links, self.head.get()) };
         entry
     }
@@ -180,14 +183,15 @@ unsafe impl<T: Send + Sync, B: GlobalLockBackend> Send for Entry<T, B> {}
 unsafe impl<T: Send + Sync, B: GlobalLockBackend> Sync for Entry<T, B> {}
 
 impl<T: Send + Sync, B: GlobalLockBackend> Entry<T, B> {
-    /// Takes the node off its list, as `list_del_rcu()`: its forward pointer stays whole for readers that
-    /// stand on it.
+    /// Takes the node off its list, as `list_del_rcu()`: its forward pointer stays whole for
+    /// readers that stand on it.
     pub(crate) fn remove(self, _held: &mut Held<'_, B>) -> Retired<Node<T>> {
         // SAFETY: By the type invariant the node is valid.
         let links = unsafe { self.node.as_ref() }.links.get();
         // SAFETY: By the type invariant the node is on a list, and `_held` excludes other writers.
         unsafe { helpers::list_del_rcu(links) };
-        // SAFETY: The node came from a `KBox`, was owned by `self`, and no list leads to it any more.
+        // SAFETY: The node came from a `KBox`, was owned by `self`, and no list leads to it any
+        // more.
         unsafe { Retired::new(self.node) }
     }
 }
@@ -223,10 +227,11 @@ impl<'g, T> Iterator for Iter<'g, T> {
         if ptr::eq(next, self.head) {
             return None;
         }
-        // INVARIANT: `pos` was on the list, or was removed with its forward pointer left whole; either way
-        // what it leads to was on the list after preemption was disabled.
+        // INVARIANT: `pos` was on the list, or was removed with its forward pointer left whole;
+        // either way what it leads to was on the list after preemption was disabled.
         self.pos = next;
-        // SAFETY: By the type invariant this is the first member of a `Node<T>` that is valid for `'g`.
+        // SAFETY: By the type invariant this is the first member of a `Node<T>` that is valid for
+        // `'g`.
         Some(&unsafe { &*next.cast::<Node<T>>() }.value)
     }
 }

@@ -28,8 +28,8 @@ pub(crate) fn sort_by<T: Copy, F: Fn(&T, &T) -> Ordering>(slice: &mut [T], cmp: 
         cmp(a, b) as c_int
     }
 
-    // SAFETY: The slice is valid, `T` is `Copy` so it may be moved about as bytes, and `compare` gets what
-    // it requires.
+    // SAFETY: The slice is valid, `T` is `Copy` so it may be moved about as bytes, and `compare`
+    // gets what it requires.
     unsafe {
         bindings::sort_r(
             slice.as_mut_ptr().cast(),

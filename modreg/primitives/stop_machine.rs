@@ -22,18 +22,20 @@ pub(crate) struct Stopped(NotThreadSafe);
 
 /// Stops the machine, runs `f` on one CPU, starts the machine again.
 ///
-/// No other CPU is inside a region with preemption disabled while `f` runs, but for NMI handlers: `f` must
-/// leave whole what they read. `f` may come through a thread other than the caller's, so it must be `Send`;
-/// that keeps a [`PreemptGuard`](super::preempt::PreemptGuard) out of it.
+/// No other CPU is inside a region with preemption disabled while `f` runs, but for NMI handlers:
+/// `f` must leave whole what they read. `f` may come through a thread other than the caller's, so
+/// it must be `Send`; that keeps a [`PreemptGuard`](super::preempt::PreemptGuard) out of it.
 ///
-/// What `f` returns as retired is given back as the caller's own, since by then every reader is gone:
+/// What `f` returns as retired is given back as the caller's own, since by then every reader is
+/// gone:
 ///
-/// - a reader with preemption disabled has left its region before its CPU's stopper thread could run;
-/// - a reader in an NMI sits on top of a stopper thread (or of the code before it). `multi_cpu_stop()`
-///   lets no thread leave before all have acknowledged `MULTI_STOP_RUN`, which is after `f`, and
-///   `stop_machine()` returns only after every stopper thread has returned. None does while an NMI sits on
-///   top of it, so an NMI that could see what `f` removed has returned as well; later ones do not
-///   find it.
+/// - a reader with preemption disabled has left its region before its CPU's stopper thread could
+///   run;
+/// - a reader in an NMI sits on top of a stopper thread (or of the code before it).
+///   `multi_cpu_stop()` lets no thread leave before all have acknowledged `MULTI_STOP_RUN`, which
+///   is after `f`, and `stop_machine()` returns only after every stopper thread has returned. None
+///   does while an NMI sits on top of it, so an NMI that could see what `f` removed has returned as
+///   well; later ones do not find it.
 ///
 /// Sleeps. Not from a CPU hotplug callback.
 ///
@@ -82,12 +84,11 @@ where
         f: Some(f),
         ret: None,
     };
-    // SAFETY: `run` gets `call`, which outlives the stop; the caller waits meanwhile. `F` and `R` are `Send`,
-    // so another thread may run the one and make the other.
-    let err = unsafe {
-        bindings::stop_machine(Some(run::<F, R>), (&raw mut call).cast(), ptr::null())
-    };
-    let ret: R = call.ret.ok_or(Error::from_errno(err))?;
+    // SAFETY: `run` gets `call`, which outlives the stop; the caller waits meanwhile. `F` and `R`
+    // are `Send`, so another thread may run the one and make the other.
+    let err =
+        unsafe { bindings::stop_machine(Some(run::<F, R>), (&raw mut call).cast(), ptr::null()) };
+    let ret: R = call.ret.ok_or_else(|| Error::from_errno(err))?;
     // SAFETY: See above; all readers from before `f` returned are gone.
     Ok(unsafe { ret.reclaim() })
 }
