@@ -428,7 +428,10 @@ impl<T: Plugin> Drop for Registration<T> {
         let mut waits = false;
         while let Err(e) = self.try_unregister() {
             if e != EBUSY && e != ENOMEM {
-                pr_err!("a plugin was dropped where it cannot be unregistered ({})\n", e.to_errno());
+                pr_err!(
+                    "a plugin was dropped where it cannot be unregistered ({})\n",
+                    e.to_errno()
+                );
                 return;
             }
             if !waits {

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A plugin in C: a little code, a page of data and some start-up code, as a JIT compiler
+ * or a loader of firmware makes them at run time. Here the assembler makes them.
+ */
+
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/linkage.h>
+#include <linux/module.h>
+#include <asm/asm.h>
+#include <asm/ibt.h>
+
+#include <modreg.h>
+
+static char *args;
+module_param(args, charp, 0444);
+MODULE_PARM_DESC(args, "the plugin's arguments: \"step=<int>\"");
+
+/* The data region; its first word is the plugin's parameter. */
+static int sample_c_step[PAGE_SIZE / sizeof(int)] __page_aligned_data __used = { 1 };
+
+/* long sample_c_add(const long *p): *p + step; oopses where p is bad. */
+/* long sample_c_peek(const long *p, long otherwise): *p, or otherwise where p is bad. */
+/* int sample_c_start(void): start-up code, needed once. */
+asm("	.pushsection .text, \"ax\", @progbits\n"
+"sample_c_text:\n"
+"	.type	sample_c_add, @function\n"
+"sample_c_add:\n"
+	ASM_ENDBR
+"	movslq	sample_c_step(%rip), %rax\n"
+"	addq	(%rdi), %rax\n"
+	ASM_RET
+"	.size	sample_c_add, . - sample_c_add\n"
+"	.type	sample_c_peek, @function\n"
+"sample_c_peek:\n"
+	ASM_ENDBR
+"	movq	%rsi, %rax\n"
+"1:	movq	(%rdi), %rax\n"
+"2:\n"
+	ASM_RET
+"	.size	sample_c_peek, . - sample_c_peek\n"
+"sample_c_text_end:\n"
+	/* An instruction at 1 that faults goes on at 2. */
+	_ASM_EXTABLE(1b, 2b)
+"	.popsection\n"
+
+"	.pushsection .init.text, \"ax\", @progbits\n"
+"sample_c_init_text:\n"
+"	.type	sample_c_start, @function\n"
+"sample_c_start:\n"
+	ASM_ENDBR
+"	xorl	%eax, %eax\n"
+	ASM_RET
+"	.size	sample_c_start, . - sample_c_start\n"
+"sample_c_init_text_end:\n"
+"	.popsection\n"
+);
+
+asmlinkage long sample_c_add(const long *p);
+asmlinkage long sample_c_peek(const long *p, long otherwise);
+asmlinkage int sample_c_start(void);
+/* Where the regions begin and end. */
+asmlinkage void sample_c_text(void), sample_c_text_end(void);
+asmlinkage void sample_c_init_text(void), sample_c_init_text_end(void);
+
+/* By now the plugin is visible and its arguments are parsed. */
+static int __init sample_c_init(void *data)
+{
+	pr_info("init, step %d\n", sample_c_step[0]);
+	return sample_c_start();
+}
+
+static void sample_c_exit(void *data)
+{
+	pr_info("exit\n");
+}
+
+static struct modreg_plugin *plugin;
+
+static int __init modreg_sample_c_init(void)
+{
+	const struct modreg_region regions[] = {
+		{
+			.base = (unsigned long)sample_c_text,
+			.size = (unsigned long)sample_c_text_end - (unsigned long)sample_c_text,
+			.flags = MODREG_TEXT,
+		},
+		{
+			.base = (unsigned long)sample_c_step,
+			.size = sizeof(sample_c_step),
+		},
+		/* The kernel frees this soon; modreg forgets it once the plugin is LIVE. */
+		{
+			.base = (unsigned long)sample_c_init_text,
+			.size = (unsigned long)sample_c_init_text_end -
+				(unsigned long)sample_c_init_text,
+			.flags = MODREG_TEXT | MODREG_INIT,
+		},
+	};
+	const struct modreg_symbol symbols[] = {
+		{ "sample_c_add", (unsigned long)sample_c_add, .flags = MODREG_EXPORT_GPL },
+		{ "sample_c_peek", (unsigned long)sample_c_peek },
+		{ "sample_c_step", (unsigned long)sample_c_step },
+		{ "sample_c_start", (unsigned long)sample_c_start },
+	};
+	const struct modreg_param params[] = {
+		{ "step", &param_ops_int, sample_c_step },
+	};
+	const struct modreg_plugin_desc desc = {
+		.name = "sample_c",
+		.owner = THIS_MODULE,
+		.regions = regions,
+		.num_regions = ARRAY_SIZE(regions),
+		.symbols = symbols,
+		.num_symbols = ARRAY_SIZE(symbols),
+		/* The one entry above is the only one that this module has. */
+		.extable = THIS_MODULE->extable,
+		.num_exentries = THIS_MODULE->num_exentries,
+		.params = params,
+		.num_params = ARRAY_SIZE(params),
+		.args = args,
+		.init = sample_c_init,
+		.exit = sample_c_exit,
+	};
+
+	/* All of the above is copied but for the exception entry. */
+	plugin = modreg_register_plugin(&desc);
+	return PTR_ERR_OR_ZERO(plugin);
+}
+
+static void __exit modreg_sample_c_exit(void)
+{
+	/* Who holds a reference to the plugin pins this module, so this is not refused. */
+	modreg_unregister_plugin(plugin);
+}
+
+module_init(modreg_sample_c_init);
+module_exit(modreg_sample_c_exit);
+
+MODULE_DESCRIPTION("A modreg plugin in C");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A plugin in Rust: a little code, a page of data and some start-up code, as a JIT compiler or a
+//! loader of firmware makes them at run time. Here the assembler makes them.
+
+#[path = "../include/modreg.rs"]
+mod modreg;
+
+use core::arch::global_asm;
+use kernel::{
+    bindings,
+    prelude::*,
+    str::CString,
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    },
+};
+use modreg::{
+    Builder,
+    Param,
+    Region,
+    Registration,
+    Symbol, //
+};
+
+module! {
+    type: SampleModule,
+    name: "modreg_sample_rust",
+    authors: ["The modreg developers"],
+    description: "A modreg plugin in Rust",
+    license: "GPL",
+    params: {
+        step: i32 {
+            default: 1,
+            description: "the plugin's parameter of that name",
+        },
+    },
+}
+
+/// The data region; its first word is the plugin's parameter.
+#[repr(C, align(4096))]
+struct Page {
+    step: Atomic<i32>,
+    rest: [u8; 4092],
+}
+
+#[no_mangle]
+static sample_rust_step: Page = Page {
+    step: Atomic::new(1),
+    rest: [0; 4092],
+};
+
+/// As `ASM_RET` of C.
+#[cfg(CONFIG_MITIGATION_RETHUNK)]
+macro_rules! ret {
+    () => {
+        "jmp __x86_return_thunk"
+    };
+}
+
+#[cfg(not(CONFIG_MITIGATION_RETHUNK))]
+macro_rules! ret {
+    () => {
+        "ret; int3"
+    };
+}
+
+global_asm! {
+    ".pushsection .text, \"ax\", @progbits",
+    ".globl sample_rust_text, sample_rust_add, sample_rust_peek, sample_rust_text_end",
+    "sample_rust_text:",
+    ".type sample_rust_add, @function",
+    "sample_rust_add:",
+    "   endbr64",
+    "   movslq sample_rust_step(%rip), %rax",
+    "   addq (%rdi), %rax",
+    ret!(),
+    ".size sample_rust_add, . - sample_rust_add",
+    ".type sample_rust_peek, @function",
+    "sample_rust_peek:",
+    "   endbr64",
+    "   movq %rsi, %rax",
+    "1: movq (%rdi), %rax",
+    "2:",
+    ret!(),
+    ".size sample_rust_peek, . - sample_rust_peek",
+    "sample_rust_text_end:",
+    ".popsection",
+
+    // As `_ASM_EXTABLE(1b, 2b)` of C: an instruction at 1 that faults goes on at 2.
+    ".pushsection __ex_table, \"a\"",
+    ".balign 4",
+    ".long 1b - ., 2b - ., {EX_TYPE_DEFAULT}",
+    ".popsection",
+
+    ".pushsection .text, \"ax\", @progbits",
+    ".globl sample_rust_init_text, sample_rust_start, sample_rust_init_text_end",
+    "sample_rust_init_text:",
+    ".type sample_rust_start, @function",
+    "sample_rust_start:",
+    "   endbr64",
+    "   xorl %eax, %eax",
+    ret!(),
+    ".size sample_rust_start, . - sample_rust_start",
+    "sample_rust_init_text_end:",
+    ".popsection",
+    EX_TYPE_DEFAULT = const bindings::EX_TYPE_DEFAULT,
+    options(att_syntax),
+}
+
+extern "C" {
+    static sample_rust_text: u8;
+    static sample_rust_text_end: u8;
+    static sample_rust_init_text: u8;
+    static sample_rust_init_text_end: u8;
+
+    /// `*p + step`; oopses where `p` is bad.
+    fn sample_rust_add(p: *const c_long) -> c_long;
+    /// `*p`, or `otherwise` where `p` is bad.
+    fn sample_rust_peek(p: *const c_long, otherwise: c_long) -> c_long;
+    /// Start-up code, needed once.
+    fn sample_rust_start() -> c_int;
+}
+
+struct Sample;
+
+impl modreg::Plugin for Sample {
+    fn init(&self) -> Result {
+        // By now the plugin is visible and its arguments are parsed.
+        pr_info!("init, step {}\n", sample_rust_step.step.load(Relaxed));
+        // SAFETY: The start-up code has no requirements.
+        kernel::error::to_result(unsafe { sample_rust_start() })
+    }
+
+    fn exit(&self) {
+        pr_info!("exit\n");
+    }
+}
+
+struct SampleModule {
+    _plugin: Registration<Sample>,
+}
+
+impl kernel::Module for SampleModule {
+    fn init(module: &'static ThisModule) -> Result<Self> {
+        let args = CString::try_from_fmt(fmt!("step={}", module_parameters::step.value()))?;
+        let addr = |label: *const u8| label as usize;
+        let step = addr((&raw const sample_rust_step).cast());
+        let text = addr(&raw const sample_rust_text)..addr(&raw const sample_rust_text_end);
+        let init =
+            addr(&raw const sample_rust_init_text)..addr(&raw const sample_rust_init_text_end);
+
+        // All of this is copied but for the exception entry, the only one that this module has.
+        let plugin = Builder::new(c"sample_rust", module)
+            .regions(&[
+                Region::text(text),
+                Region::data(step..step.wrapping_add(size_of::<Page>())),
+                // modreg forgets this once the plugin is LIVE, and the memory can be used anew.
+                Region::text(init).init(),
+            ])
+            .symbols(&[
+                Symbol::new(c"sample_rust_add", sample_rust_add as usize).export_gpl(),
+                Symbol::new(c"sample_rust_peek", sample_rust_peek as usize),
+                Symbol::new(c"sample_rust_step", step),
+                Symbol::new(c"sample_rust_start", sample_rust_start as usize),
+            ])
+            .exceptions(modreg::exceptions_of(module))
+            .params(&[Param::int(c"step", &sample_rust_step.step)])
+            .args(&args)
+            .register(KBox::new(Sample, GFP_KERNEL)?)?;
+        Ok(Self { _plugin: plugin })
+    }
+}
