@@ -65,8 +65,7 @@ struct Modreg {
 
 impl kernel::Module for Modreg {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        // SAFETY: This is the first thing that runs, and it runs once.
-        unsafe { capi::init() };
+        capi::init();
         Ok(Self {
             _notifiers: [
                 primitives::notifier::register_module_notifier::<registry::Owners>()?,

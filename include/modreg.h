@@ -23,12 +23,14 @@
  * @MODREG_NAME_LEN: bytes for a plugin's name, the final NUL included; as
  *	MODULE_NAME_LEN.
  * @MODREG_MAX_REGIONS: regions of one plugin.
- * @MODREG_MAX_SYMBOLS: symbols of one plugin.
+ * @MODREG_MAX_SYMBOLS: symbols, and exception entries, of one plugin.
+ * @MODREG_MAX_PARAMS: parameters of one plugin.
  */
 enum {
 	MODREG_NAME_LEN = MODULE_NAME_LEN,
 	MODREG_MAX_REGIONS = 64,
 	MODREG_MAX_SYMBOLS = 1 << 24,
+	MODREG_MAX_PARAMS = 1 << 10,
 };
 
 /**
@@ -122,9 +124,9 @@ struct modreg_plugin;
  *	until the plugin is unregistered.
  * @extable: exception entries, sorted by instruction address, all inside text
  *	regions. Borrowed, for their offsets are relative to where they stand.
- * @num_exentries: entries in @extable.
+ * @num_exentries: entries in @extable, at most MODREG_MAX_SYMBOLS.
  * @params: parameters that @args may set; used during registration only.
- * @num_params: entries in @params.
+ * @num_params: entries in @params, at most MODREG_MAX_PARAMS.
  * @args: "name=value …" as on insmod's command line, or NULL.
  * @init: called once the plugin is visible and its arguments are parsed; an error
  *	from it undoes the registration. May be NULL.
@@ -209,13 +211,17 @@ struct modreg_plugin *modreg_register_module(struct module *mod,
  * The plugin becomes GOING, its exit callback is called, and it is unlinked under
  * stop_machine(). No reader on any CPU can still hold it then, and it is freed.
  *
+ * An owner that is unloaded with plugins still registered loses them at its
+ * MODULE_STATE_GOING event, with a warning; their exit callbacks are not called.
+ *
  * Follows delete_module(2) and free_module(), as they were until Linux 3.19.
  *
  * Context: May sleep.
  * Return:
  * * 0 - done
  * * -EINVAL - @plugin is NULL or an ERR_PTR()
- * * -EBUSY - a reference is held, or the plugin is COMING or GOING already
+ * * -EBUSY - a reference is held, its registration has not returned yet, or it is
+ *   GOING already
  * * -EDEADLK - called where sleeping is not allowed
  * * -ENOMEM - out of memory; nothing has changed
  */
@@ -229,7 +235,7 @@ int modreg_unregister_plugin(struct modreg_plugin *plugin);
  * All or none: where one is refused, none is removed.
  *
  * Context: May sleep.
- * Return: As modreg_unregister_plugin(); -EINVAL also where one is named twice.
+ * Return: As modreg_unregister_plugin(); -EBUSY also where one is named twice.
  */
 int modreg_unregister_plugins(struct modreg_plugin **plugins, unsigned int num);
 

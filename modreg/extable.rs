@@ -33,11 +33,14 @@ impl Extable {
         for entry in entries.iter() {
             let insn = ex_to_insn(entry);
             if insn < last {
-                return Err(Refusal(EINVAL, "exception entries out of order"));
+                return Err(Refusal::new(EINVAL, "exception entries out of order"));
             }
             last = insn;
             if !regions.iter().any(|r| r.text && r.contains(insn)) {
-                return Err(Refusal(ERANGE, "exception entry outside the text regions"));
+                return Err(Refusal::new(
+                    ERANGE,
+                    "exception entry outside the text regions",
+                ));
             }
         }
         // INVARIANT: Checked above.

@@ -52,20 +52,20 @@ impl Name {
     pub(crate) fn new(name: &CStr) -> Result<Self, Refusal> {
         let bytes = name.to_bytes();
         if bytes.is_empty() {
-            return Err(Refusal(EINVAL, "empty name"));
+            return Err(Refusal::new(EINVAL, "empty name"));
         }
         if !bytes.iter().all(|&b| b.is_ascii_graphic() && b != b':') {
-            return Err(Refusal(
+            return Err(Refusal::new(
                 EINVAL,
                 "blank, ':' or unprintable byte in the name",
             ));
         }
         let mut this = Self([0; bindings::MODREG_NAME_LEN as usize]);
         let Some((_nul, room)) = this.0.split_last_mut() else {
-            return Err(Refusal(EINVAL, "empty name"));
+            return Err(Refusal::new(EINVAL, "empty name"));
         };
         if bytes.len() > room.len() {
-            return Err(Refusal(ENAMETOOLONG, "name too long"));
+            return Err(Refusal::new(ENAMETOOLONG, "name too long"));
         }
         // INVARIANT: Checked above; the last byte stays NUL.
         room.iter_mut()
@@ -123,6 +123,7 @@ pub(crate) struct Plugin {
     owner: Option<Module>,
     follows_owner: bool,
     state: Atomic<u32>,
+    started: Atomic<bool>,
     refs: Atomic<i32>,
     tables: RcuCell<Tables, LOCK>,
     exit: Callback<()>,
@@ -145,6 +146,7 @@ impl Plugin {
             owner,
             follows_owner,
             state: Atomic::new(State::Coming as u32),
+            started: Atomic::new(false),
             refs: Atomic::new(0),
             tables: RcuCell::new(full),
             exit,
@@ -162,9 +164,14 @@ impl Plugin {
         self.owner
     }
 
-    /// Whether it is COMING until its owner is LIVE.
-    pub(crate) fn follows_owner(&self) -> bool {
-        self.follows_owner
+    /// Notes that its arguments are parsed and its init callback has succeeded.
+    pub(crate) fn set_started(&self, _held: &Held<'_, LOCK>) {
+        self.started.store(true, Relaxed);
+    }
+
+    /// Whether all that keeps it from being LIVE is that its owner is not.
+    pub(crate) fn awaits_owner(&self) -> bool {
+        self.follows_owner && self.state() == State::Coming && self.started.load(Relaxed)
     }
 
     /// Its state. From any context.
@@ -210,21 +217,27 @@ impl Plugin {
         full
     }
 
-    /// Makes a LIVE plugin without references GOING. Returns whether it was one.
-    pub(crate) fn try_go(&self, _held: &Held<'_, LOCK>) -> bool {
+    /// Makes a started plugin without references GOING. Returns the state that it was in.
+    pub(crate) fn try_go(&self, _held: &Held<'_, LOCK>) -> Option<State> {
         // INVARIANT: No reference can be taken from here.
-        let gone = self.refs.cmpxchg(1, 0, Full).is_ok();
-        if gone {
-            self.state.store(State::Going as u32, Relaxed);
-        }
-        gone
+        let was = if self.refs.cmpxchg(1, 0, Full).is_ok() {
+            State::Live
+        } else if self.awaits_owner() {
+            State::Coming
+        } else {
+            return None;
+        };
+        self.state.store(State::Going as u32, Relaxed);
+        Some(was)
     }
 
     /// Takes [`Plugin::try_go`] back.
-    pub(crate) fn stay(&self, _held: &Held<'_, LOCK>) {
-        self.state.store(State::Live as u32, Relaxed);
-        // INVARIANT: LIVE without references again.
-        self.refs.store(1, Release);
+    pub(crate) fn stay(&self, was: State, _held: &Held<'_, LOCK>) {
+        self.state.store(was as u32, Relaxed);
+        if was == State::Live {
+            // INVARIANT: LIVE without references again.
+            self.refs.store(1, Release);
+        }
     }
 
     /// Makes the plugin GOING whatever its state, where its start failed or its owner goes. Returns

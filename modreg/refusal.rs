@@ -2,17 +2,51 @@
 
 //! Why a request was refused.
 
+use super::plugin::Name;
 use kernel::{
     alloc::AllocError,
+    fmt,
     prelude::*, //
 };
 
 /// An error with the words that the log says about it.
 #[derive(Clone, Copy)]
-pub(crate) struct Refusal(pub(crate) Error, pub(crate) &'static str);
+pub(crate) struct Refusal {
+    /// What the caller is told.
+    pub(crate) error: Error,
+    why: &'static str,
+    by: Option<Name>,
+}
+
+impl Refusal {
+    /// An error and its reason.
+    pub(crate) const fn new(error: Error, why: &'static str) -> Self {
+        Self {
+            error,
+            why,
+            by: None,
+        }
+    }
+
+    /// Names the plugin that stands in the way.
+    pub(crate) fn by(mut self, name: Name) -> Self {
+        self.by = Some(name);
+        self
+    }
+}
 
 impl From<AllocError> for Refusal {
     fn from(_: AllocError) -> Self {
-        Self(ENOMEM, "out of memory")
+        Self::new(ENOMEM, "out of memory")
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.why)?;
+        if let Some(by) = self.by {
+            f.write_fmt(fmt!(" {}", by))?;
+        }
+        f.write_fmt(fmt!(" (-{:?})", self.error))
     }
 }

@@ -26,7 +26,10 @@ use super::{
             ModuleState, //
         },
         notifier::ModuleNotify,
-        preempt::PreemptGuard,
+        preempt::{
+            preemptible,
+            PreemptGuard, //
+        },
         rcu::{
             Held,
             RcuBox,
@@ -75,7 +78,7 @@ impl Reservation {
             .iter(&PreemptGuard::new())
             .any(|p| *p.name() == name);
         if taken || lock.unformed.contains(&name) {
-            return Err(Refusal(EEXIST, "the name is taken"));
+            return Err(Refusal::new(EEXIST, "the name is taken"));
         }
         lock.unformed.push(name, GFP_KERNEL)?;
         Ok(Self(name))
@@ -122,12 +125,15 @@ pub(crate) fn register(
     content: impl FnOnce() -> Result<Content, Refusal>,
     start: impl FnOnce() -> Result<(), Refusal>,
 ) -> Result<Arc<Plugin>, Refusal> {
-    if !can_stop_machine() {
-        return Err(Refusal(EDEADLK, "called where sleeping is not allowed"));
+    if !preemptible() {
+        return Err(Refusal::new(
+            EDEADLK,
+            "called where sleeping is not allowed",
+        ));
     }
     let owner_going = || by.owner.is_some_and(|m| m.state() == ModuleState::Going);
     if owner_going() {
-        return Err(Refusal(ENODEV, "its owner is being unloaded"));
+        return Err(Refusal::new(ENODEV, "its owner is being unloaded"));
     }
     let reservation = Reservation::new(name)?;
     let content = content()?;
@@ -152,8 +158,8 @@ pub(crate) fn register(
         if let Some(tables) = plugin.tables_held(&held) {
             let there = tables.regions.iter().find_map(|r| Index::overlap(r, &held));
             if let Some(there) = there {
-                pr_err!("{} overlaps {}\n", name, there.name());
-                return Err(Refusal(EEXIST, "a region overlaps another plugin's"));
+                let refusal = Refusal::new(EEXIST, "a region overlaps plugin");
+                return Err(refusal.by(*there.name()));
             }
         }
         let index = Index::with(room, Some(&plugin), |_| false, &held);
@@ -171,65 +177,70 @@ pub(crate) fn register(
         symbols
     );
 
-    let started = start().and_then(|()| {
-        // Where the owner is COMING its LIVE event is still to come; where it is LIVE, that has
-        // been.
-        let wait = by.follows && by.owner.is_some_and(|m| m.state() == ModuleState::Coming);
-        // The owner may have gone meanwhile, and its GOING event with it.
-        if owner_going() || !(wait || go_live(&plugin)) {
-            return Err(Refusal(ENODEV, "its owner is being unloaded"));
-        }
-        Ok(())
-    });
-    if let Err(refusal) = started {
+    if let Err(refusal) = start() {
         remove_now(&plugin);
         return Err(refusal);
+    }
+    plugin.set_started(&Held::new(&mut LOCK.lock()));
+    // Where the owner is COMING, its LIVE event is still to come and finds the plugin started.
+    let coming = by.owner.is_some_and(|m| m.state() == ModuleState::Coming);
+    if !(by.follows && coming) {
+        go_live(&plugin);
+    }
+    // The owner may have gone meanwhile, and its GOING event with it.
+    if owner_going() {
+        remove_now(&plugin);
+        return Err(Refusal::new(ENODEV, "its owner is being unloaded"));
     }
     Ok(plugin)
 }
 
-/// Makes a COMING plugin LIVE, and returns whether it was COMING. Follows the end of
-/// `do_init_module()`.
-fn go_live(plugin: &Plugin) -> bool {
+/// Makes a started plugin LIVE, if it is COMING still. Follows the end of `do_init_module()`.
+fn go_live(plugin: &Plugin) {
     let mut lock = LOCK.lock();
-    let core = plugin.links().as_mut(&mut lock).core.take();
     if plugin.state() != State::Coming {
-        return false;
+        return;
     }
+    let core = plugin.links().as_mut(&mut lock).core.take();
     let full = plugin.go_live(core, &mut Held::new(&mut lock));
     drop(lock);
     pr_info!("{}: live\n", plugin.name());
     // A reader may still stand in the old tables. Where their memory is the owner's, who frees it
     // waits too.
     drop(full);
-    true
 }
 
-/// Removes LIVE plugins that nobody holds a reference to, in one stop; all or none.
+/// Removes started plugins that nobody holds a reference to, in one stop; all or none.
 ///
 /// Follows `delete_module(2)`. Sleeps.
 ///
 /// # Errors
 ///
-/// `EBUSY` where one is referenced, COMING, GOING, or named twice; `EDEADLK` where sleeping is not
-/// allowed; `ENOMEM`.
+/// `EBUSY` where one is referenced, not started yet, GOING, or named twice; `EDEADLK` where
+/// sleeping is not allowed; `ENOMEM`.
 pub(crate) fn unregister(plugins: &[Arc<Plugin>]) -> Result {
     if !can_stop_machine() {
         return Err(EDEADLK);
     }
+    let mut before = KVec::with_capacity(plugins.len(), GFP_KERNEL)?;
     let mut entries = KVec::with_capacity(plugins.len(), GFP_KERNEL)?;
     let mut retired = KVec::with_capacity(plugins.len(), GFP_KERNEL)?;
 
     let mut lock = LOCK.lock();
     let held = Held::new(&mut lock);
-    for (i, plugin) in plugins.iter().enumerate() {
-        if !plugin.try_go(&held) {
-            plugins.iter().take(i).for_each(|p| p.stay(&held));
-            drop(lock);
-            let (name, n) = (plugin.name(), plugin.references());
-            pr_err!("{}: not unregistered, {} references (-EBUSY)\n", name, n);
-            return Err(EBUSY);
+    for plugin in plugins {
+        if let Some(was) = plugin.try_go(&held) {
+            // There is room.
+            let _ = before.push_within_capacity(was);
+            continue;
         }
+        for (plugin, &was) in plugins.iter().zip(&before) {
+            plugin.stay(was, &held);
+        }
+        drop(lock);
+        let (name, n) = (plugin.name(), plugin.references());
+        pr_err!("{}: refused, busy with {} references (-EBUSY)\n", name, n);
+        return Err(EBUSY);
     }
     for plugin in plugins {
         if let Some(entry) = plugin.links().as_mut(&mut lock).entry.take() {
@@ -331,8 +342,7 @@ impl ModuleNotify for Owners {
     fn module_state(module: Module, state: ModuleState) {
         match state {
             ModuleState::Live => {
-                let waits = |p: &Plugin| p.follows_owner() && p.state() == State::Coming;
-                while let Some(plugin) = owned_by(module, waits) {
+                while let Some(plugin) = owned_by(module, Plugin::awaits_owner) {
                     go_live(&plugin);
                 }
             }

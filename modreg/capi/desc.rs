@@ -77,10 +77,10 @@ pub(super) unsafe fn array<T>(
     what: &'static str,
 ) -> Result<Borrowed<T>, Refusal> {
     if num > max {
-        return Err(Refusal(E2BIG, what));
+        return Err(Refusal::new(E2BIG, what));
     }
     if ptr.is_null() && num != 0 {
-        return Err(Refusal(EINVAL, what));
+        return Err(Refusal::new(EINVAL, what));
     }
     // SAFETY: By the requirement of this function.
     Ok(unsafe { Borrowed::new(ptr, num as usize) })
@@ -117,7 +117,8 @@ impl<'a> Start<'a> {
     pub(super) fn run(self) -> Result<(), Refusal> {
         // SAFETY: By the type invariant.
         unsafe { params::parse(self.desc) }?;
-        to_result(self.init.call().unwrap_or(0).min(0)).map_err(|e| Refusal(e, "its init failed"))
+        to_result(self.init.call().unwrap_or(0).min(0))
+            .map_err(|e| Refusal::new(e, "its init failed"))
     }
 }
 
@@ -128,7 +129,7 @@ impl<'a> Start<'a> {
 /// As `modreg_register_plugin()`.
 pub(super) unsafe fn register(desc: &modreg_plugin_desc) -> Result<Arc<Plugin>, Refusal> {
     // SAFETY: By the requirement of this function.
-    let name = unsafe { string(desc.name) }.ok_or(Refusal(EINVAL, "no name"))?;
+    let name = unsafe { string(desc.name) }.ok_or(Refusal::new(EINVAL, "no name"))?;
     let name = Name::new(name)?;
     // SAFETY: By the requirement of this function; its GOING event removes the plugin.
     let owner = unsafe { Module::new(desc.owner) };
@@ -213,19 +214,19 @@ fn clone(regions: &[Region]) -> Result<KVec<Region>, Refusal> {
 /// others.
 fn regions(described: &[modreg_region]) -> Result<(KVec<Region>, Option<usize>), Refusal> {
     if described.is_empty() {
-        return Err(Refusal(EINVAL, "no regions"));
+        return Err(Refusal::new(EINVAL, "no regions"));
     }
     let mut regions: KVec<Region> = KVec::with_capacity(described.len(), GFP_KERNEL)?;
     let mut stay = 0;
     for init in [false, true] {
         for r in described.iter().filter(|r| (r.flags & INIT != 0) == init) {
             if r.flags & !(TEXT | INIT) != 0 {
-                return Err(Refusal(EINVAL, "unknown region flags"));
+                return Err(Refusal::new(EINVAL, "unknown region flags"));
             }
             let region = Region::new(r.base, r.size, r.flags & TEXT != 0)
-                .ok_or(Refusal(EINVAL, "a region is empty or wraps"))?;
+                .ok_or(Refusal::new(EINVAL, "a region is empty or wraps"))?;
             if regions.iter().any(|other| other.overlaps(&region)) {
-                return Err(Refusal(EINVAL, "its own regions overlap"));
+                return Err(Refusal::new(EINVAL, "its own regions overlap"));
             }
             regions.push(region, GFP_KERNEL)?;
         }
@@ -257,7 +258,9 @@ unsafe fn symbols(
     }?;
     // SAFETY: By the requirement of this function.
     match unsafe { desc.symtab.as_ref() } {
-        Some(_) if !described.is_empty() => Err(Refusal(EINVAL, "both symbols and a symbol table")),
+        Some(_) if !described.is_empty() => {
+            Err(Refusal::new(EINVAL, "both symbols and a symbol table"))
+        }
         // SAFETY: By the requirement of this function.
         Some(symtab) => Ok((unsafe { borrow(symtab) }?, KVec::new())),
         // SAFETY: By the requirement of this function.
@@ -274,6 +277,7 @@ unsafe fn copy(
     described: &[modreg_symbol],
     regions: &[Region],
 ) -> Result<(Arc<Symbols>, KVec<Export>), Refusal> {
+    let nameless = Refusal::new(EINVAL, "a symbol has no name");
     let mut syms = KVVec::with_capacity(described.len(), GFP_KERNEL)?;
     let mut types = KVVec::with_capacity(described.len(), GFP_KERNEL)?;
     let mut names = KVVec::new();
@@ -281,27 +285,27 @@ unsafe fn copy(
 
     for (i, symbol) in described.iter().enumerate() {
         // SAFETY: By the requirement of this function.
-        let name = unsafe { string(symbol.name) }.ok_or(Refusal(EINVAL, "a symbol has no name"))?;
+        let name = unsafe { string(symbol.name) }.ok_or(nameless)?;
         let bytes = name.to_bytes_with_nul();
         if name.is_empty() {
-            return Err(Refusal(EINVAL, "a symbol has no name"));
+            return Err(nameless);
         }
         if bytes.len() > KSYM_NAME_LEN as usize {
-            return Err(Refusal(ENAMETOOLONG, "a symbol's name is too long"));
+            return Err(Refusal::new(ENAMETOOLONG, "a symbol's name is too long"));
         }
         let region = regions
             .iter()
             .find(|r| r.contains(symbol.value))
-            .ok_or(Refusal(ERANGE, "a symbol lies outside the regions"))?;
+            .ok_or(Refusal::new(ERANGE, "a symbol lies outside the regions"))?;
         let letter = match symbol.type_ {
             0 if region.text => b't',
             0 => b'd',
             letter if letter.is_ascii_graphic() => letter,
-            _ => return Err(Refusal(EINVAL, "a symbol's type is no letter")),
+            _ => return Err(Refusal::new(EINVAL, "a symbol's type is no letter")),
         };
         let flags = u32::from(symbol.flags);
         if flags & !(EXPORT | EXPORT_GPL) != 0 {
-            return Err(Refusal(EINVAL, "unknown symbol flags"));
+            return Err(Refusal::new(EINVAL, "unknown symbol flags"));
         }
         if flags != 0 {
             let export = Export {
@@ -313,7 +317,7 @@ unsafe fn copy(
 
         let sym = Elf64_Sym {
             st_name: u32::try_from(names.len())
-                .map_err(|_| Refusal(E2BIG, "symbols missing or too many"))?,
+                .map_err(|_| Refusal::new(E2BIG, "symbols missing or too many"))?,
             // Any section but that of undefined symbols.
             st_shndx: 1,
             st_value: symbol.value as u64,
@@ -323,7 +327,7 @@ unsafe fn copy(
         types.push(letter, GFP_KERNEL)?;
         names.extend_from_slice(bytes, GFP_KERNEL)?;
     }
-    let names = StrTab::new(Table::Own(names)).ok_or(Refusal(EINVAL, "a symbol has no name"))?;
+    let names = StrTab::new(Table::Own(names)).ok_or(nameless)?;
     let symbols = Symbols::new(Table::Own(syms), names, Table::Own(types));
     Ok((Arc::new(symbols, GFP_KERNEL)?, exports))
 }
@@ -344,8 +348,8 @@ pub(super) unsafe fn borrow(symtab: &modreg_symtab) -> Result<Arc<Symbols>, Refu
             array(symtab.typetab.cast::<u8>(), num, MODREG_MAX_SYMBOLS, WHAT)?,
         )
     };
-    let size =
-        u32::try_from(symtab.strtab_size).map_err(|_| Refusal(E2BIG, "string table too large"))?;
+    let size = u32::try_from(symtab.strtab_size)
+        .map_err(|_| Refusal::new(E2BIG, "string table too large"))?;
     // SAFETY: By the requirement of this function.
     let strtab = unsafe {
         array(
@@ -356,19 +360,19 @@ pub(super) unsafe fn borrow(symtab: &modreg_symtab) -> Result<Arc<Symbols>, Refu
         )
     }?;
     if strtab.is_empty() && num != 0 {
-        return Err(Refusal(EINVAL, "no string table"));
+        return Err(Refusal::new(EINVAL, "no string table"));
     }
     let names = StrTab::new(Table::Lent(strtab))
-        .ok_or(Refusal(EINVAL, "the string table does not end in NUL"))?;
+        .ok_or(Refusal::new(EINVAL, "the string table does not end in NUL"))?;
     for sym in syms.iter() {
         if sym.st_name >= size {
-            return Err(Refusal(
+            return Err(Refusal::new(
                 EINVAL,
                 "a symbol's name lies outside the string table",
             ));
         }
         if names.get(sym.st_name).to_cstr().count_bytes() >= KSYM_NAME_LEN as usize {
-            return Err(Refusal(ENAMETOOLONG, "a symbol's name is too long"));
+            return Err(Refusal::new(ENAMETOOLONG, "a symbol's name is too long"));
         }
     }
     let symbols = Symbols::new(Table::Lent(syms), names, Table::Lent(types));

@@ -38,21 +38,24 @@ use kernel::{
         KSYM_NAME_LEN, //
     },
     prelude::*,
-    str::CStrExt as _,
     sync::{
+        atomic::{
+            Atomic,
+            Full, //
+        },
         Arc,
         ArcBorrow, //
     },
 };
 
-/// Makes the lock usable.
-///
-/// # Safety
-///
-/// Must be called once, before anything else of this module.
-pub(crate) unsafe fn init() {
-    // SAFETY: By the requirement of this function.
-    unsafe { LOCK.init() };
+/// Makes the lock usable; C can call nothing before the module's init function has done this.
+pub(crate) fn init() {
+    static DONE: Atomic<bool> = Atomic::new(false);
+
+    if !DONE.xchg(true, Full) {
+        // SAFETY: This is done once, and before the lock is used.
+        unsafe { LOCK.init() };
+    }
 }
 
 /// Defines functions that C calls, and checks each against its prototype in the header.
@@ -133,14 +136,9 @@ unsafe fn plugin<'a>(handle: *const modreg_plugin) -> ArcBorrow<'a, Plugin> {
 fn answer(name: Option<&CStr>, result: Result<Arc<Plugin>, Refusal>) -> *mut modreg_plugin {
     match result {
         Ok(plugin) => handle(&plugin),
-        Err(Refusal(error, why)) => {
-            pr_err!(
-                "{}: refused, {} ({})\n",
-                name.unwrap_or(c"(null)"),
-                why,
-                error.to_errno()
-            );
-            error.to_ptr()
+        Err(refusal) => {
+            pr_err!("{}: refused, {}\n", name.unwrap_or(c"(null)"), refusal);
+            refusal.error.to_ptr()
         }
     }
 }
@@ -172,7 +170,7 @@ export! {
     fn modreg_register_plugin(desc: *const modreg_plugin_desc) -> *mut modreg_plugin {
         // SAFETY: By the requirement of this function.
         let Some(desc) = (unsafe { desc.as_ref() }) else {
-            return answer(None, Err(Refusal(EINVAL, "no descriptor")));
+            return answer(None, Err(Refusal::new(EINVAL, "no descriptor")));
         };
         // SAFETY: By the requirement of this function.
         let name = unsafe { string(desc.name) };
@@ -195,7 +193,7 @@ export! {
                 let result = unsafe { module::register(m, desc) };
                 answer(Some(name.unwrap_or(m.name())), result)
             }
-            None => answer(name, Err(Refusal(EINVAL, "no module"))),
+            None => answer(name, Err(Refusal::new(EINVAL, "no module"))),
         }
     }
 

@@ -77,7 +77,7 @@ pub(super) unsafe fn register(
         || !desc.symtab.is_null()
         || !desc.extable.is_null();
     if has_tables || desc.num_regions | desc.num_symbols | desc.num_exentries != 0 {
-        return Err(Refusal(
+        return Err(Refusal::new(
             EINVAL,
             "a module's descriptor has tables or an owner",
         ));
@@ -90,7 +90,7 @@ pub(super) unsafe fn register(
         ModuleState::Live => false,
         ModuleState::Coming => true,
         ModuleState::Going | ModuleState::Unformed => {
-            return Err(Refusal(ENODEV, "its owner is being unloaded"));
+            return Err(Refusal::new(ENODEV, "its owner is being unloaded"));
         }
     };
     let ownership = Ownership {

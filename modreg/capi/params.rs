@@ -9,7 +9,8 @@ use super::{
 use crate::{
     bindings::{
         modreg_param,
-        modreg_plugin_desc, //
+        modreg_plugin_desc,
+        MODREG_MAX_PARAMS, //
     },
     primitives::borrowed::Borrowed,
     refusal::Refusal, //
@@ -26,8 +27,7 @@ use kernel::{
     prelude::*, //
 };
 
-/// More parameters than anybody has.
-const MAX_PARAMS: u32 = 1 << 16;
+const BAD_PARAM: Refusal = Refusal::new(EINVAL, "a parameter has no name or no ops");
 
 /// The descriptor's parameters.
 ///
@@ -40,7 +40,7 @@ unsafe fn params(desc: &modreg_plugin_desc) -> Result<Borrowed<modreg_param>, Re
         array(
             desc.params,
             desc.num_params,
-            MAX_PARAMS,
+            MODREG_MAX_PARAMS,
             "parameters missing or too many",
         )
     }
@@ -66,7 +66,7 @@ pub(super) unsafe fn check(desc: &modreg_plugin_desc) -> Result<(), Refusal> {
     for param in unsafe { params(desc) }?.iter() {
         // SAFETY: By the requirement of this function.
         if param.name.is_null() || unsafe { ops(param) }.is_none() {
-            return Err(Refusal(EINVAL, "a parameter has no name or no ops"));
+            return Err(BAD_PARAM);
         }
     }
     Ok(())
@@ -120,11 +120,11 @@ unsafe fn set(
         // SAFETY: By the requirement of this function.
         unsafe { string(param.name) }.is_some_and(|name| same(name.to_bytes(), wanted))
     });
-    let param = found.ok_or(Refusal(ENOENT, "unknown parameter"))?;
+    let param = found.ok_or(Refusal::new(ENOENT, "unknown parameter"))?;
     // SAFETY: By the requirement of this function.
-    let ops = unsafe { ops(param) }.ok_or(Refusal(EINVAL, "a parameter has no name or no ops"))?;
+    let ops = unsafe { ops(param) }.ok_or(BAD_PARAM)?;
     if value.is_null() && ops.flags & KERNEL_PARAM_OPS_FL_NOARG == 0 {
-        return Err(Refusal(EINVAL, "a parameter has no value"));
+        return Err(Refusal::new(EINVAL, "a parameter has no value"));
     }
     let mut kp = kernel_param {
         name: param.name,
@@ -134,7 +134,7 @@ unsafe fn set(
     kp.__bindgen_anon_1.arg = param.arg;
     // SAFETY: The callback gets what the kernel would pass it.
     let err = ops.set.map_or(0, |set| unsafe { set(value, &kp) });
-    to_result(err).map_err(|e| Refusal(e, "a parameter's value is invalid"))
+    to_result(err).map_err(|e| Refusal::new(e, "a parameter's value is invalid"))
 }
 
 /// Whether two names are the same but for '-' and '_', as `parameq()`.

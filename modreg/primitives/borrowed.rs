@@ -12,8 +12,7 @@ use core::{
 };
 use kernel::{
     bindings,
-    prelude::*,
-    str::CStrExt as _, //
+    prelude::*, //
 };
 
 /// An array that somebody else owns and promised to keep.

@@ -16,10 +16,7 @@ use kernel::{
     error::from_err_ptr,
     prelude::*,
     seq_file::SeqFile,
-    str::{
-        CStrExt as _,
-        Formatter, //
-    },
+    str::Formatter, //
 };
 
 extern "C" {
