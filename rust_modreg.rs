@@ -39,13 +39,15 @@ mod refusal;
 #[path = "modreg/registry.rs"]
 mod registry;
 
-// The faces: C callers, files, the log.
+// The faces: C callers, files, the log, tracepoints.
 #[path = "modreg/capi/mod.rs"]
 mod capi;
 #[path = "modreg/files.rs"]
 mod files;
 #[path = "modreg/report.rs"]
 mod report;
+#[path = "modreg/trace.rs"]
+mod trace;
 
 use kernel::prelude::*;
 

@@ -15,5 +15,6 @@
 #include <modreg.h>
 
 #include "helpers.h"
+#include "trace.h"
 
 #endif /* _MODREG_BINDINGS_HELPER_H */

@@ -48,7 +48,8 @@ use super::{
         },
     },
     refusal::Refusal,
-    tables::Tables, //
+    tables::Tables,
+    trace, //
 };
 use core::ptr;
 use kernel::{
@@ -170,6 +171,7 @@ pub(crate) fn register(
         drop(old);
     }
     drop(reservation);
+    trace::plugin_register(&name, regions, symbols);
     pr_info!(
         "{}: coming, {} regions, {} symbols\n",
         name,
@@ -204,6 +206,7 @@ fn go_live(plugin: &Plugin) {
     let core = plugin.links().as_mut(&mut lock).core.take();
     let full = plugin.go_live(core, &mut Held::new(&mut lock));
     drop(lock);
+    trace::plugin_live(plugin.name());
     pr_info!("{}: live\n", plugin.name());
     // A reader may still stand in the old tables. Where their memory is the owner's, who frees it
     // waits too.
@@ -251,6 +254,7 @@ pub(crate) fn unregister(plugins: &[Arc<Plugin>]) -> Result {
     drop(lock);
 
     for plugin in plugins {
+        trace::plugin_going(plugin.name());
         pr_info!("{}: going\n", plugin.name());
         plugin.exit();
     }
@@ -267,6 +271,7 @@ pub(crate) fn unregister(plugins: &[Arc<Plugin>]) -> Result {
 fn remove_now(plugin: &Arc<Plugin>) {
     let mut lock = LOCK.lock();
     if plugin.must_go(&Held::new(&mut lock)) {
+        trace::plugin_going(plugin.name());
         let entry = plugin.links().as_mut(&mut lock).entry.take();
         drop(lock);
         let done = unlink(core::slice::from_ref(plugin), |held| {
@@ -322,6 +327,7 @@ where
     // The plugins are freed here.
     drop(done?);
     for plugin in plugins {
+        trace::plugin_unregister(plugin.name());
         pr_info!("{}: gone\n", plugin.name());
     }
     Ok(())

@@ -2,8 +2,8 @@
 
 //! The C boundary: the functions of `include/modreg.h`, which documents them.
 //!
-//! Here raw pointers become safe types. Together with `primitives`, these are the only files that
-//! contain `unsafe`.
+//! Here raw pointers become safe types. Together with `primitives` and `trace`, these are the only
+//! files that contain `unsafe`.
 
 mod desc;
 mod module;
