@@ -5,6 +5,8 @@
 
 set -euo pipefail
 shopt -s inherit_errexit
+# For an ordinary user's chroot.
+PATH=$PATH:/usr/sbin:/sbin
 
 # shellcheck disable=SC2034 # for the scripts
 # The path that this checkout has outside and inside of the toolchain tree alike.
