@@ -20,6 +20,8 @@ mod primitives;
 mod exports;
 #[path = "modreg/extable.rs"]
 mod extable;
+#[path = "modreg/name.rs"]
+mod name;
 #[path = "modreg/plugin.rs"]
 mod plugin;
 #[path = "modreg/symtab.rs"]

@@ -2,7 +2,7 @@
 
 //! The one lock of the writers. No reader takes it.
 
-use super::plugin::Name;
+use super::name::Name;
 use kernel::prelude::*;
 
 kernel::sync::global_lock! {

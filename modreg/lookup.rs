@@ -10,10 +10,8 @@ use super::{
         Index,
         Place, //
     },
-    plugin::{
-        Name,
-        Plugin, //
-    },
+    name::Name,
+    plugin::Plugin,
     primitives::{
         borrowed::CName,
         preempt::PreemptGuard, //

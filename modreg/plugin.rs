@@ -4,6 +4,7 @@
 
 use super::{
     lock::LOCK,
+    name::Name,
     primitives::{
         callback::Callback,
         module::{
@@ -19,11 +20,8 @@ use super::{
         },
         rculist::Entry, //
     },
-    refusal::Refusal,
     tables::Tables, //
 };
-use crate::bindings;
-use core::ffi::CStr;
 use kernel::{
     fmt,
     prelude::*,
@@ -38,58 +36,6 @@ use kernel::{
         GlobalLockedBy, //
     },
 };
-
-/// A plugin's name: printable ASCII without blank and ':', which divides it from a symbol's name.
-///
-/// # Invariants
-///
-/// As just said, shorter than `MODREG_NAME_LEN`, and filled up with NUL.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Name([u8; bindings::MODREG_NAME_LEN as usize]);
-
-impl Name {
-    /// Takes a name, or says what is wrong with it: `EINVAL`, or `ENAMETOOLONG`.
-    pub(crate) fn new(name: &CStr) -> Result<Self, Refusal> {
-        let bytes = name.to_bytes();
-        if bytes.is_empty() {
-            return Err(Refusal::new(EINVAL, "empty name"));
-        }
-        if !bytes.iter().all(|&b| b.is_ascii_graphic() && b != b':') {
-            return Err(Refusal::new(
-                EINVAL,
-                "blank, ':' or unprintable byte in the name",
-            ));
-        }
-        let mut this = Self([0; bindings::MODREG_NAME_LEN as usize]);
-        let Some((_nul, room)) = this.0.split_last_mut() else {
-            return Err(Refusal::new(EINVAL, "empty name"));
-        };
-        if bytes.len() > room.len() {
-            return Err(Refusal::new(ENAMETOOLONG, "name too long"));
-        }
-        // INVARIANT: Checked above; the last byte stays NUL.
-        room.iter_mut()
-            .zip(bytes)
-            .for_each(|(to, from)| *to = *from);
-        Ok(this)
-    }
-
-    /// The name as a string.
-    pub(crate) fn as_cstr(&self) -> &CStr {
-        CStr::from_bytes_until_nul(&self.0).unwrap_or(c"")
-    }
-
-    /// Whether this is `name`.
-    pub(crate) fn is(&self, name: &[u8]) -> bool {
-        self.as_cstr().to_bytes() == name
-    }
-}
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self.as_cstr(), f)
-    }
-}
 
 /// Where a plugin stands in its life, as `enum module_state`. While UNFORMED it has no object yet,
 /// only a reserved name.

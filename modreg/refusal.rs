@@ -2,7 +2,7 @@
 
 //! Why a request was refused.
 
-use super::plugin::Name;
+use super::name::Name;
 use kernel::{
     alloc::AllocError,
     fmt,
@@ -32,6 +32,12 @@ impl Refusal {
     pub(crate) fn by(mut self, name: Name) -> Self {
         self.by = Some(name);
         self
+    }
+}
+
+impl From<(Error, &'static str)> for Refusal {
+    fn from((error, why): (Error, &'static str)) -> Self {
+        Self::new(error, why)
     }
 }
 

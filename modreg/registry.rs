@@ -13,9 +13,9 @@ use super::{
         INDEX, //
     },
     lock::LOCK,
+    name::Name,
     plugin::{
         Gone,
-        Name,
         Plugin,
         State, //
     },

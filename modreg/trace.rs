@@ -4,7 +4,7 @@
 
 use crate::{
     bindings,
-    plugin::Name, //
+    name::Name, //
 };
 use kernel::{
     bindings::{

@@ -4,6 +4,7 @@
 //! error.
 
 use super::{
+    array,
     params,
     string, //
 };
@@ -25,10 +26,8 @@ use crate::{
         Exports, //
     },
     extable::Extable,
-    plugin::{
-        Name,
-        Plugin, //
-    },
+    name::Name,
+    plugin::Plugin,
     primitives::{
         borrowed::{
             Borrowed,
@@ -63,28 +62,6 @@ use kernel::{
     prelude::*,
     sync::Arc, //
 };
-
-/// The array that a descriptor's member and its count stand for, checked against `max`.
-///
-/// # Safety
-///
-/// Unless null, `ptr` must be valid for reads of `num` elements, which do not change while the
-/// result exists.
-pub(super) unsafe fn array<T>(
-    ptr: *const T,
-    num: u32,
-    max: u32,
-    what: &'static str,
-) -> Result<Borrowed<T>, Refusal> {
-    if num > max {
-        return Err(Refusal::new(E2BIG, what));
-    }
-    if ptr.is_null() && num != 0 {
-        return Err(Refusal::new(EINVAL, what));
-    }
-    // SAFETY: By the requirement of this function.
-    Ok(unsafe { Borrowed::new(ptr, num as usize) })
-}
 
 /// What to do once the plugin is visible.
 ///

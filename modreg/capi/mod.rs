@@ -14,7 +14,10 @@ use super::{
     lookup,
     plugin::Plugin,
     primitives::{
-        borrowed::CName,
+        borrowed::{
+            Borrowed,
+            CName, //
+        },
         preempt::PreemptGuard, //
     },
     refusal::Refusal,
@@ -115,6 +118,28 @@ unsafe fn put_name(out: *mut c_char, len: u32, name: CName<'_>) -> isize {
 unsafe fn string<'a>(s: *const c_char) -> Option<&'a CStr> {
     // SAFETY: By the requirement of this function.
     (!s.is_null()).then(|| unsafe { CStr::from_char_ptr(s) })
+}
+
+/// The array that a descriptor's member and its count stand for, checked against `max`.
+///
+/// # Safety
+///
+/// Unless null, `ptr` must be valid for reads of `num` elements, which do not change while the
+/// result exists.
+unsafe fn array<T>(
+    ptr: *const T,
+    num: u32,
+    max: u32,
+    what: &'static str,
+) -> Result<Borrowed<T>, Refusal> {
+    if num > max {
+        return Err(Refusal::new(E2BIG, what));
+    }
+    if ptr.is_null() && num != 0 {
+        return Err(Refusal::new(EINVAL, what));
+    }
+    // SAFETY: By the requirement of this function.
+    Ok(unsafe { Borrowed::new(ptr, num as usize) })
 }
 
 /// The pointer that C knows a plugin by.

@@ -16,10 +16,8 @@ use crate::{
     },
     exports::Exports,
     extable::Extable,
-    plugin::{
-        Name,
-        Plugin, //
-    },
+    name::Name,
+    plugin::Plugin,
     primitives::{
         borrowed::{
             Borrowed,
@@ -27,7 +25,6 @@ use crate::{
         },
         callback::Callback,
         module::{
-            Ksymtab,
             Module,
             ModuleState, //
         },
@@ -120,18 +117,17 @@ const TYPES: [(bindings::mod_mem_type, bool); 7] = [
     (bindings::mod_mem_type_MOD_INIT_RODATA, true),
 ];
 
-fn regions(m: &bindings::module, with_init: bool) -> Result<KVec<Region>, Refusal> {
+fn regions(module: Module, with_init: bool) -> Result<KVec<Region>, Refusal> {
     let mut regions = KVec::with_capacity(TYPES.len(), GFP_KERNEL)?;
-    for (kind, init) in TYPES {
+    for (kind, _) in TYPES.into_iter().filter(|(_, init)| with_init || !init) {
         let text = matches!(
             kind,
             bindings::mod_mem_type_MOD_TEXT | bindings::mod_mem_type_MOD_INIT_TEXT
         );
-        if let Some(mem) = m.mem.get(kind as usize).filter(|_| with_init || !init) {
-            // A type may have no memory.
-            if let Some(region) = Region::new(mem.base as usize, mem.size as usize, text) {
-                regions.push(region, GFP_KERNEL)?;
-            }
+        let (base, size) = module.memory(kind);
+        // A type may have no memory.
+        if let Some(region) = Region::new(base, size, text) {
+            regions.push(region, GFP_KERNEL)?;
         }
     }
     Ok(regions)
@@ -143,16 +139,8 @@ fn regions(m: &bindings::module, with_init: bool) -> Result<KVec<Region>, Refusa
 ///
 /// As `modreg_register_module()`; during init only where the module is COMING.
 unsafe fn tables(module: Module, with_init: bool) -> Result<Tables, Refusal> {
-    // SAFETY: By the requirement of this function the module does not change what is read here.
-    let m = unsafe { &*module.as_ptr() };
-    let mut regions = regions(m, with_init)?;
-
-    let kallsyms = if with_init {
-        // SAFETY: A COMING module's pointer leads to its init tables.
-        unsafe { &*m.kallsyms }
-    } else {
-        &m.core_kallsyms
-    };
+    // SAFETY: By the requirement of this function.
+    let kallsyms = unsafe { module.kallsyms(with_init) };
     // SAFETY: These are the loader's own tables. `core_kallsyms` stays as long as the module; for
     // init tables see `register()`.
     let symbols = unsafe {
@@ -160,27 +148,17 @@ unsafe fn tables(module: Module, with_init: bool) -> Result<Tables, Refusal> {
             symtab: kallsyms.symtab,
             num_symtab: kallsyms.num_symtab,
             strtab: kallsyms.strtab,
-            strtab_size: strtab_size(kallsyms),
+            strtab_size: strtab_size(&kallsyms),
             typetab: kallsyms.typetab,
         })
     }?;
-    // SAFETY: The loader made as many flags as symbols, and they stay as long as the module.
-    let exports = unsafe {
-        let flags = Borrowed::new(m.flagstab, m.num_syms as usize);
-        Exports::Kernel(Ksymtab::new(m.syms, flags))
-    };
-    // SAFETY: The table stays as long as the module. The kernel trims init entries from it by
-    // moving its own pointer.
-    let entries = unsafe { Borrowed::new(m.extable, m.num_exentries as usize) };
-    let extable = if with_init || regions.is_empty() {
-        Extable::new(entries, &regions)?
-    } else {
-        // Init entries are in the table still. They resolve to nothing, since their region is gone.
-        Extable::new(entries, &self::regions(m, true)?)?
-    };
+    let mut regions = regions(module, with_init)?;
+    // Init entries are in the exception table still. Once their region is gone they resolve to
+    // nothing.
+    let extable = Extable::new(module.extable(), &self::regions(module, true)?)?;
     Ok(Tables {
         symtab: Symtab::new(symbols, &mut regions, &[])?,
-        exports,
+        exports: Exports::Kernel(module.ksymtab()),
         extable,
         regions,
     })

@@ -3,7 +3,7 @@
 //! Parsing a plugin's arguments, as `parse_args()`, which is not exported.
 
 use super::{
-    desc::array,
+    array,
     string, //
 };
 use crate::{

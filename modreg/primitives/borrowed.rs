@@ -189,10 +189,10 @@ impl<B: Deref<Target = [u8]>> StrTab<B> {
     /// The string at `offset`, or the empty one where that is past the end.
     #[inline]
     pub(crate) fn get(&self, offset: u32) -> CName<'_> {
-        match self.0.get(offset as usize) {
-            // SAFETY: By the type invariant there is a NUL at or behind every byte.
-            Some(first) => unsafe { CName::from_ptr(core::ptr::from_ref(first).cast()) },
-            None => c"".into(),
+        if offset as usize >= self.0.len() {
+            return c"".into();
         }
+        // SAFETY: By the type invariant there is a NUL at or behind every byte.
+        unsafe { CName::from_ptr(self.0.as_ptr().wrapping_add(offset as usize).cast()) }
     }
 }

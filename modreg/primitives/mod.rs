@@ -2,8 +2,8 @@
 
 //! The kernel's own primitives made safe.
 //!
-//! Nothing here knows what it is used for. Together with `capi` and `trace`, these are the only files
-//! that contain `unsafe`.
+//! Nothing here knows what it is used for. Together with `capi` and `trace`, these are the only
+//! files that contain `unsafe`.
 
 pub(crate) mod borrowed;
 pub(crate) mod callback;

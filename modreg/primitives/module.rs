@@ -90,6 +90,57 @@ impl Module {
         unsafe { (&raw const (*self.as_ptr()).taints).read_volatile() }
     }
 
+    /// Where its memory of one type begins, and how many bytes that is.
+    pub(crate) fn memory(self, kind: bindings::mod_mem_type) -> (usize, usize) {
+        // SAFETY: By the type invariant; there is an entry for each type.
+        let memory = unsafe { (&raw const (*self.as_ptr()).mem).cast::<bindings::module_memory>() };
+        // SAFETY: As above. The loader changes the entries of init memory only, behind the LIVE
+        // event.
+        let memory = unsafe { memory.add(kind as usize).read() };
+        (memory.base as usize, memory.size as usize)
+    }
+
+    /// Its symbol table: what it has during its init, or what stays after.
+    ///
+    /// # Safety
+    ///
+    /// `init` only where the module is COMING, and stays so during the call.
+    pub(crate) unsafe fn kallsyms(self, init: bool) -> bindings::mod_kallsyms {
+        // SAFETY: By the type invariant; a COMING module's pointer leads to its init table.
+        unsafe {
+            if init {
+                (*self.as_ptr()).kallsyms.read()
+            } else {
+                (&raw const (*self.as_ptr()).core_kallsyms).read()
+            }
+        }
+    }
+
+    /// Its exported symbols.
+    pub(crate) fn ksymtab(self) -> Ksymtab {
+        // SAFETY: By the type invariant; the loader made as many flags as symbols, and neither
+        // changes.
+        unsafe {
+            let (syms, flags) = ((*self.as_ptr()).syms, (*self.as_ptr()).flagstab);
+            // INVARIANT: As just said.
+            Ksymtab {
+                syms,
+                flags: Borrowed::new(flags, (*self.as_ptr()).num_syms as usize),
+            }
+        }
+    }
+
+    /// Its exception table. After its init, the kernel moves the pointer past init entries.
+    pub(crate) fn extable(self) -> Borrowed<bindings::exception_table_entry> {
+        // SAFETY: By the type invariant; the entries stay as long as the module.
+        unsafe {
+            Borrowed::new(
+                (*self.as_ptr()).extable.cast_const(),
+                (*self.as_ptr()).num_exentries as usize,
+            )
+        }
+    }
+
     /// Pins the module, as `try_module_get()`. From any context.
     pub(crate) fn try_get(self) -> bool {
         // SAFETY: By the type invariant.
@@ -121,15 +172,6 @@ unsafe impl Send for Ksymtab {}
 unsafe impl Sync for Ksymtab {}
 
 impl Ksymtab {
-    /// # Safety
-    ///
-    /// `syms` must lead to as many symbols as `flags` has bytes; they must not change while the
-    /// result exists.
-    pub(crate) unsafe fn new(syms: *const bindings::kernel_symbol, flags: Borrowed<u8>) -> Self {
-        // INVARIANT: By the requirement of this function.
-        Self { syms, flags }
-    }
-
     /// How many symbols there are.
     pub(crate) fn len(&self) -> usize {
         self.flags.len()
