@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * An owner of plugins that does what an owner should not, or that registers itself. What it does is
+ * told by its parameter 'mode':
+ *
+ *   leave	unloads with a plugin still registered
+ *   late	registers plugins while it is being unloaded
+ *   module	registers itself from its init function
+ *   fail	does so too, unregisters itself again, and then its init function fails
+ *   abandon	the same, but it stays registered
+ *
+ * In mode 'module', a write to the parameter 'compare' compares every answer of modreg about
+ * this module with the kernel's own; it fails with EIO where one differs.
+ */
+
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/kallsyms.h>
+#include <linux/kprobes.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <asm/asm.h>
+
+#include <modreg.h>
+
+static char *mode = "module";
+module_param(mode, charp, 0444);
+MODULE_PARM_DESC(mode, "leave, late, module, fail or abandon");
+
+static struct modreg_plugin *plugin;
+
+/* Something to find: symbols exported and not, exception entries in both kinds of text. */
+asmlinkage long test_modreg_owner_peek(const long *p);
+long test_modreg_owner_peek(const long *p)
+{
+	long value = -1;
+
+	asm volatile("1: movq %1, %0\n2:\n" _ASM_EXTABLE(1b, 2b) : "+r" (value) : "m" (*p));
+	return value;
+}
+EXPORT_SYMBOL_GPL(test_modreg_owner_peek);
+
+int test_modreg_owner_table[16] = { 1 };
+EXPORT_SYMBOL(test_modreg_owner_table);
+
+static noinline long __init early_peek(const long *p)
+{
+	long value = -1;
+
+	asm volatile("1: movq %1, %0\n2:\n" _ASM_EXTABLE(1b, 2b) : "+r" (value) : "m" (*p));
+	return value;
+}
+
+static unsigned int differences;
+
+#define same(cond, fmt, ...) do {						\
+	if (!(cond) && differences++ < 10)					\
+		pr_err("differs: %s: " fmt "\n", #cond, ##__VA_ARGS__);		\
+} while (0)
+
+/* Every address of the module, in the form of sprint_symbol(). */
+static void compare_addresses(void)
+{
+	char *name = kmalloc(KSYM_NAME_LEN, GFP_KERNEL);
+	char *ours = kmalloc(KSYM_SYMBOL_LEN, GFP_KERNEL);
+	char *theirs = kmalloc(KSYM_SYMBOL_LEN, GFP_KERNEL);
+	unsigned long addr, end, size, offset, n = 0;
+	char module[MODREG_NAME_LEN];
+
+	if (!name || !ours || !theirs) {
+		differences++;
+		goto free;
+	}
+	for_each_mod_mem_type(type) {
+		addr = (unsigned long)THIS_MODULE->mem[type].base;
+		for (end = addr + THIS_MODULE->mem[type].size; addr < end; addr++, n++) {
+			if (modreg_address_lookup(addr, &size, &offset, module, name))
+				snprintf(ours, KSYM_SYMBOL_LEN, "%s+%#lx/%#lx [%s]", name, offset,
+					 size, module);
+			else
+				snprintf(ours, KSYM_SYMBOL_LEN, "0x%lx", addr);
+			sprint_symbol(theirs, addr);
+			same(!strcmp(ours, theirs), "'%s', not '%s'", ours, theirs);
+			same(modreg_is_address(addr), "%#lx", addr);
+		}
+	}
+	pr_info("%lu addresses compared\n", n);
+free:
+	kfree(theirs);
+	kfree(ours);
+	kfree(name);
+}
+
+/* Every name, with a function that modules have to look for. */
+static void compare_names(void)
+{
+	struct kprobe kp = { .symbol_name = "kallsyms_lookup_name" };
+	char *name = kmalloc(KSYM_NAME_LEN, GFP_KERNEL);
+	char *full = kmalloc(MODREG_NAME_LEN + KSYM_NAME_LEN, GFP_KERNEL);
+	unsigned long (*kernel_lookup)(const char *name);
+	char module[MODREG_NAME_LEN], type;
+	unsigned long value, ours, theirs;
+	unsigned int n, compared = 0;
+	int exported;
+
+	if (!name || !full || register_kprobe(&kp)) {
+		differences++;
+		goto free;
+	}
+	kernel_lookup = (void *)kp.addr;
+	unregister_kprobe(&kp);
+
+	for (n = 0; !modreg_get_kallsym(n, &value, &type, name, module, &exported); n++) {
+		if (strcmp(module, KBUILD_MODNAME) || !*name)
+			continue;
+		snprintf(full, MODREG_NAME_LEN + KSYM_NAME_LEN, "%s:%s", module, name);
+		ours = modreg_kallsyms_lookup_name(full);
+		theirs = kernel_lookup(full);
+		same(ours == theirs, "%s is %#lx, not %#lx", full, ours, theirs);
+		compared++;
+	}
+	pr_info("%u names compared\n", compared);
+free:
+	kfree(full);
+	kfree(name);
+}
+
+static void compare_exceptions(void)
+{
+	const struct exception_table_entry *entry = THIS_MODULE->extable;
+	unsigned int i;
+
+	for (i = 0; i < THIS_MODULE->num_exentries; i++, entry++)
+		same(modreg_search_extables((unsigned long)&entry->insn + entry->insn) == entry,
+		     "%u", i);
+	pr_info("%u exception entries compared\n", i);
+}
+
+static void compare_exports(void)
+{
+	struct modreg_find_symbol_arg fsa = { .name = "test_modreg_owner_peek", .gplok = true };
+
+	same(modreg_find_symbol(&fsa) && fsa.value == (unsigned long)test_modreg_owner_peek &&
+	     fsa.license == MODREG_GPL_ONLY, "%#lx", fsa.value);
+	fsa.name = "test_modreg_owner_table";
+	same(modreg_find_symbol(&fsa) && fsa.value == (unsigned long)test_modreg_owner_table &&
+	     fsa.license == MODREG_NOT_GPL_ONLY, "%#lx", fsa.value);
+	fsa.name = "compare_exports";
+	same(!modreg_find_symbol(&fsa), "%#lx", fsa.value);
+}
+
+static int compare_all(void)
+{
+	differences = 0;
+	compare_addresses();
+	compare_names();
+	compare_exceptions();
+	compare_exports();
+	return differences ? -EIO : 0;
+}
+
+static int compare_set(const char *value, const struct kernel_param *kp)
+{
+	return compare_all();
+}
+
+static const struct kernel_param_ops compare_ops = {
+	.flags = KERNEL_PARAM_OPS_FL_NOARG,
+	.set = compare_set,
+};
+module_param_cb(compare, &compare_ops, NULL, 0200);
+
+/* It is COMING as long as this module is. */
+static int __init register_self(void)
+{
+	struct modreg_find_symbol_arg fsa = { .name = "test_modreg_owner_peek", .gplok = true };
+	int err;
+
+	plugin = modreg_register_module(THIS_MODULE, NULL);
+	if (IS_ERR(plugin))
+		return PTR_ERR(plugin);
+	err = compare_all();
+	same(!modreg_find_symbol_get(&fsa), "COMING");
+	same(modreg_is_address((unsigned long)early_peek), "init text");
+	same(early_peek((const long *)test_modreg_owner_table) == 1, "early_peek");
+	modreg_print_plugins();
+	return err ?: differences ? -EIO : 0;
+}
+
+static struct modreg_plugin *register_page(const char *name)
+{
+	static char page[PAGE_SIZE];
+	const struct modreg_region region = {
+		.base = (unsigned long)page,
+		.size = sizeof(page),
+	};
+	const struct modreg_plugin_desc desc = {
+		.name = name,
+		.owner = THIS_MODULE,
+		.regions = &region,
+		.num_regions = 1,
+	};
+
+	return modreg_register_plugin(&desc);
+}
+
+static int __init test_modreg_owner_init(void)
+{
+	int err;
+
+	if (!strcmp(mode, "leave")) {
+		plugin = register_page("left");
+		return PTR_ERR_OR_ZERO(plugin);
+	}
+	if (!strcmp(mode, "late"))
+		return 0;
+	err = register_self();
+	if (!strcmp(mode, "module"))
+		return err;
+	if (!strcmp(mode, "fail"))
+		err = err ?: modreg_unregister_plugin(plugin);
+	return err ?: -EXFULL;
+}
+
+static void __exit test_modreg_owner_exit(void)
+{
+	if (!strcmp(mode, "late")) {
+		plugin = register_page("late");
+		pr_info("late: %d\n", PTR_ERR_OR_ZERO(plugin));
+		plugin = modreg_register_module(THIS_MODULE, NULL);
+		pr_info("late: %d\n", PTR_ERR_OR_ZERO(plugin));
+	} else if (!strcmp(mode, "module")) {
+		modreg_unregister_plugin(plugin);
+	}
+}
+
+module_init(test_modreg_owner_init);
+module_exit(test_modreg_owner_exit);
+
+MODULE_DESCRIPTION("An owner of modreg plugins that leaves them behind, or registers itself");
+MODULE_LICENSE("GPL");
