@@ -38,7 +38,7 @@ tree := $(if $(filter $(cache)/%,$(KDIR)),scripts/toolchain)
 
 # What the compilers, objtool and modpost warn of is an error.
 strict := W=e CONFIG_OBJTOOL_WERROR=y
-kbuild = $(tree) $(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR) MO=$(out) -j$(shell nproc) $(strict)
+kbuild = $(tree) make --no-print-directory -C $(KDIR) M=$(CURDIR) MO=$(out) -j$(shell nproc) $(strict)
 
 .PHONY: modules
 modules: ## build modreg.ko and the samples (KDIR=..., or FLAVOUR=... and KVERSION=... of the cached kernels)
@@ -50,6 +50,7 @@ run: modules ## boot a guest and show modreg at work in it
 	@scripts/boot --limit 120 $(KDIR) 'scripts/demo $(out)'
 
 .PHONY: test
+test: strict += MODREG_TESTS=m
 test: modules ## run the tests in guests: ends in 'N passed, N failed' (TESTS=... for some of them)
 	@scripts/test $(KDIR) $(out) $(TESTS)
 
