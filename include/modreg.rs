@@ -2,8 +2,8 @@
 
 //! Plugins of modreg in Rust: `modreg.h` made safe.
 //!
-//! A plugin module takes this file as a module of its own, and its Kbuild exports `MODREG_BINDINGS`,
-//! the path of what bindgen made of `modreg.h`:
+//! A plugin module takes this file as a module of its own, and its Kbuild exports
+//! `MODREG_BINDINGS`, the path of what bindgen made of `modreg.h`:
 //!
 //! ```ignore
 //! #[path = "../include/modreg.rs"]
@@ -67,6 +67,7 @@ use kernel::{
 mod bindings {
     #![allow(
         clippy::all,
+        clippy::undocumented_unsafe_blocks,
         dead_code,
         improper_ctypes,
         missing_docs,
@@ -135,10 +136,11 @@ impl Region {
 pub(crate) struct Symbol<'a>(bindings::modreg_symbol, PhantomData<&'a CStr>);
 
 impl<'a> Symbol<'a> {
-    /// Names `value`, an address inside one of the plugin's regions. Its type letter is 't' in text and 'd' elsewhere.
+    /// Names `value`, an address inside one of the plugin's regions. Its type letter is 't' in text
+    /// and 'd' elsewhere.
     pub(crate) fn new(name: &'a CStr, value: usize) -> Self {
         let symbol = bindings::modreg_symbol {
-            name: name.as_ptr().cast(),
+            name: name.as_char_ptr(),
             value,
             ..Default::default()
         };
@@ -195,7 +197,7 @@ impl<'a> Param<'a> {
         arg: *mut c_void,
     ) -> Self {
         let param = bindings::modreg_param {
-            name: name.as_ptr().cast(),
+            name: name.as_char_ptr(),
             ops,
             arg,
         };
@@ -219,13 +221,15 @@ pub(crate) fn exceptions_of(module: &'static ThisModule) -> &'static [exception_
     if module.extable.is_null() {
         return &[];
     }
-    // SAFETY: That is the loader's own table, sorted before the module runs and there as long as it does.
+    // SAFETY: That is the loader's own table, sorted before the module runs and there as long as it
+    // does.
     unsafe { slice::from_raw_parts(module.extable, module.num_exentries as usize) }
 }
 
 /// What a plugin does when it comes and when it goes. Both may sleep.
 pub(crate) trait Plugin: Send + Sync + 'static {
-    /// Called once the plugin is visible and its arguments are parsed. An error undoes the registration.
+    /// Called once the plugin is visible and its arguments are parsed. An error undoes the
+    /// registration.
     fn init(&self) -> Result {
         Ok(())
     }
@@ -262,7 +266,7 @@ impl<'a> Builder<'a> {
         // INVARIANT: The name is valid during `'a`, and there is no more so far.
         Self {
             desc: bindings::modreg_plugin_desc {
-                name: name.as_ptr().cast(),
+                name: name.as_char_ptr(),
                 owner: owner.as_ptr(),
                 ..Default::default()
             },
@@ -305,7 +309,7 @@ impl<'a> Builder<'a> {
     /// Its arguments, as on insmod's command line.
     pub(crate) fn args(mut self, args: &'a CStr) -> Self {
         // INVARIANT: The string is valid during `'a`.
-        self.desc.args = args.as_ptr().cast();
+        self.desc.args = args.as_char_ptr();
         self
     }
 
@@ -338,8 +342,8 @@ impl<'a> Builder<'a> {
         self.desc.data = data.cast();
         self.desc.init = Some(init::<T>);
         self.desc.exit = Some(exit::<T>);
-        // SAFETY: By the type invariant all of `desc` is valid. modreg removes what is left of an owner before its
-        // memory goes; `data` and the exception entries live as long.
+        // SAFETY: By the type invariant all of `desc` is valid. modreg removes what is left of an
+        // owner before its memory goes; `data` and the exception entries live as long.
         match from_err_ptr(unsafe { bindings::modreg_register_plugin(&self.desc) }) {
             // INVARIANT: It was just registered.
             Ok(plugin) => Ok(Registration {
@@ -360,13 +364,13 @@ impl<'a> Builder<'a> {
 /// A registered plugin, unregistered when this is dropped.
 ///
 /// The drop sleeps, and must be done where that is allowed. A plugin that somebody pinned with
-/// `modreg_find_symbol_get()` cannot be removed; then the drop waits until the last reference has been given
-/// back, for what is named by the plugin is likely to be freed next. Who does not want to wait calls
-/// [`Registration::unregister`]. In the exit function of the owner there is nothing to wait for, since a
-/// reference pins the owner too.
+/// `modreg_find_symbol_get()` cannot be removed; then the drop waits until the last reference has
+/// been given back, for what is named by the plugin is likely to be freed next. Who does not want
+/// to wait calls [`Registration::unregister`]. In the exit function of the owner there is nothing
+/// to wait for, since a reference pins the owner too.
 ///
-/// A drop where sleeping is not allowed is a bug, which the log tells of: the plugin stays registered,
-/// and its data allocated, until modreg removes it when the owner is unloaded.
+/// A drop where sleeping is not allowed is a bug, which the log tells of: the plugin stays
+/// registered, and its data allocated, until modreg removes it when the owner is unloaded.
 ///
 /// # Examples
 ///
@@ -401,7 +405,8 @@ impl<T: Plugin> Registration<T> {
     pub(crate) fn unregister(self) -> Result<KBox<T>, (Error, Self)> {
         let this = ManuallyDrop::new(self);
         match this.try_unregister() {
-            // SAFETY: It comes from a box, nobody's callback has it any more, and `this` is not dropped.
+            // SAFETY: It comes from a box, nobody's callback has it any more, and `this` is not
+            // dropped.
             Ok(()) => Ok(unsafe { KBox::from_raw(this.data.as_ptr()) }),
             Err(e) => Err((e, ManuallyDrop::into_inner(this))),
         }
@@ -472,7 +477,7 @@ impl Pinned {
     /// Finds the newest LIVE plugin that exports `name`, and pins it.
     pub(crate) fn find(name: &CStr) -> Option<Self> {
         let mut fsa = bindings::modreg_find_symbol_arg {
-            name: name.as_ptr().cast(),
+            name: name.as_char_ptr(),
             gplok: true,
             ..Default::default()
         };
@@ -495,7 +500,7 @@ impl Pinned {
     /// The name of its plugin.
     pub(crate) fn plugin(&self) -> &CStr {
         // SAFETY: By the type invariant the plugin stays, and its name with it.
-        unsafe { CStr::from_ptr(bindings::modreg_plugin_name(self.plugin.as_ptr()).cast()) }
+        unsafe { CStr::from_char_ptr(bindings::modreg_plugin_name(self.plugin.as_ptr())) }
     }
 }
 

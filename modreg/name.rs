@@ -2,6 +2,7 @@
 
 //! The names of plugins.
 
+use super::primitives::errno::enametoolong;
 use crate::bindings;
 use core::ffi::CStr;
 use kernel::{
@@ -32,7 +33,7 @@ impl Name {
             return Err((EINVAL, "empty name"));
         };
         if bytes.len() > room.len() {
-            return Err((ENAMETOOLONG, "name too long"));
+            return Err((enametoolong(), "name too long"));
         }
         // INVARIANT: Checked above; the last byte stays NUL.
         room.iter_mut()

@@ -21,6 +21,7 @@ use super::{
     },
     primitives::{
         callback::Callback,
+        errno::edeadlk,
         module::{
             Module,
             ModuleState, //
@@ -128,7 +129,7 @@ pub(crate) fn register(
 ) -> Result<Arc<Plugin>, Refusal> {
     if !preemptible() {
         return Err(Refusal::new(
-            EDEADLK,
+            edeadlk(),
             "called where sleeping is not allowed",
         ));
     }
@@ -223,7 +224,7 @@ fn go_live(plugin: &Plugin) {
 /// sleeping is not allowed; `ENOMEM`.
 pub(crate) fn unregister(plugins: &[Arc<Plugin>]) -> Result {
     if !can_stop_machine() {
-        return Err(EDEADLK);
+        return Err(edeadlk());
     }
     let mut before = KVec::with_capacity(plugins.len(), GFP_KERNEL)?;
     let mut entries = KVec::with_capacity(plugins.len(), GFP_KERNEL)?;

@@ -35,6 +35,7 @@ use crate::{
             Table, //
         },
         callback::Callback,
+        errno::enametoolong,
         module::Module, //
     },
     refusal::Refusal,
@@ -268,7 +269,7 @@ unsafe fn copy(
             return Err(nameless);
         }
         if bytes.len() > KSYM_NAME_LEN as usize {
-            return Err(Refusal::new(ENAMETOOLONG, "a symbol's name is too long"));
+            return Err(Refusal::new(enametoolong(), "a symbol's name is too long"));
         }
         let region = regions
             .iter()
@@ -349,7 +350,7 @@ pub(super) unsafe fn borrow(symtab: &modreg_symtab) -> Result<Arc<Symbols>, Refu
             ));
         }
         if names.get(sym.st_name).to_cstr().count_bytes() >= KSYM_NAME_LEN as usize {
-            return Err(Refusal::new(ENAMETOOLONG, "a symbol's name is too long"));
+            return Err(Refusal::new(enametoolong(), "a symbol's name is too long"));
         }
     }
     let symbols = Symbols::new(Table::Lent(syms), names, Table::Lent(types));

@@ -8,6 +8,7 @@
 pub(crate) mod borrowed;
 pub(crate) mod callback;
 pub(crate) mod debugfs;
+pub(crate) mod errno;
 pub(crate) mod module;
 pub(crate) mod nofault;
 pub(crate) mod notifier;

@@ -5,6 +5,7 @@
 //! C header: [`include/linux/stop_machine.h`](srctree/include/linux/stop_machine.h)
 
 use super::{
+    errno::edeadlk,
     preempt::preemptible,
     rcu::Retire, //
 };
@@ -78,7 +79,7 @@ where
     }
 
     if !can_stop_machine() {
-        return Err(EDEADLK);
+        return Err(edeadlk());
     }
     let mut call = Call {
         f: Some(f),
