@@ -3,26 +3,31 @@
 #
 # modreg.ko loads and unloads, and leaves nothing behind.
 
-cd "$(dirname "$0")" || exit 1
-. ../kselftest/ktap_helpers.sh
-
-loaded()
-{
-	grep -q '^modreg ' /proc/modules
-}
+. "$(dirname "$0")/functions.sh"
 
 gone()
 {
-	! loaded && [ ! -e /sys/kernel/debug/modreg ]
+	! loaded modreg && [[ ! -e $modreg ]] && ! grep -q ' modreg_' /proc/kallsyms
+}
+
+again()
+{
+	local i
+	for ((i = 0; i < 10; i++)); do
+		load modreg && rmmod modreg || return 1
+	done
 }
 
 ktap_print_header
-ktap_set_plan 5
+ktap_set_plan 8
 
-ktap_test_result "insmod" insmod ./modreg.ko
-ktap_test_result "listed in /proc/modules" loaded
-ktap_test_result "rmmod" rmmod modreg
-ktap_test_result "nothing is left" gone
-ktap_test_result "a second time" eval 'insmod ./modreg.ko && rmmod modreg'
+result "insmod" load modreg
+result "listed in /proc/modules" grep -q '^modreg ' /proc/modules
+result "its files are there" test -f "$modreg/plugins" -a -f "$modreg/kallsyms" -a -f "$modreg/resolve"
+result "there are no plugins and no symbols" eval 'empty plugins && empty kallsyms'
+result "rmmod" rmmod modreg
+result "nothing is left" gone
+result "ten times more" again
+result "still nothing is left" gone
 
 ktap_finished

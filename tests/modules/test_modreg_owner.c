@@ -8,6 +8,8 @@
  *   module	registers itself from its init function
  *   fail	does so too, unregisters itself again, and then its init function fails
  *   abandon	the same, but it stays registered
+ *   oops	does so too, and then its init function calls a function that faults
+ *   panic	the same, but that function panics
  *
  * In mode 'module', a write to the parameter 'compare' compares every answer of modreg about
  * this module with the kernel's own; it fails with EIO where one differs.
@@ -26,7 +28,7 @@
 
 static char *mode = "module";
 module_param(mode, charp, 0444);
-MODULE_PARM_DESC(mode, "leave, late, module, fail or abandon");
+MODULE_PARM_DESC(mode, "leave, late, module, fail, abandon, oops or panic");
 
 static struct modreg_plugin *plugin;
 
@@ -205,6 +207,20 @@ static struct modreg_plugin *register_page(const char *name)
 	return modreg_register_plugin(&desc);
 }
 
+/* Two functions of the plugin, for a report to find one below the other. */
+static noinline long trouble_inner(const long *p)
+{
+	if (!strcmp(mode, "panic"))
+		panic("test_modreg_owner asks for it");
+	return *p;
+}
+
+static noinline long trouble_outer(const long *p)
+{
+	/* More to do after the call, or there would be no return to here. */
+	return trouble_inner(p) + 1;
+}
+
 static int __init test_modreg_owner_init(void)
 {
 	int err;
@@ -218,6 +234,9 @@ static int __init test_modreg_owner_init(void)
 	err = register_self();
 	if (!strcmp(mode, "module"))
 		return err;
+	/* No memory is there, nor would user space be asked for it. */
+	if (!strcmp(mode, "oops") || !strcmp(mode, "panic"))
+		return trouble_outer(ERR_PTR(-64));
 	if (!strcmp(mode, "fail"))
 		err = err ?: modreg_unregister_plugin(plugin);
 	return err ?: -EXFULL;

@@ -220,7 +220,7 @@ static void unregister_several_refused_case(const struct test_case *tc)
 	plugins[3] = NULL;
 	check_eq(modreg_unregister_plugins(plugins, 4), -EINVAL);
 	plugins[3] = a->plugin;
-	check_eq(modreg_unregister_plugins(plugins, 4), -EINVAL);
+	check_eq(modreg_unregister_plugins(plugins, 4), -EBUSY);
 	check_eq(a->exits + b->exits + c->exits, 0);
 	fixture_answers(a);
 	fixture_answers(b);

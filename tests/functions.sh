@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# What the test scripts share. They are run where they and the modules are, in the guest.
+
+cd "$(dirname "$0")" || exit 1
+. ../kselftest/ktap_helpers.sh
+export LC_ALL=C
+
+modreg=/sys/kernel/debug/modreg
+test_modreg=/sys/kernel/debug/test_modreg
+mark=
+
+load()
+{
+	insmod "./$1.ko" "${@:2}"
+}
+
+# Like load(), for what is to be refused; the reason goes to the kernel log only.
+refuses()
+{
+	! load "$@" 2> /dev/null
+}
+
+loaded()
+{
+	[[ -e /sys/module/$1 ]]
+}
+
+# Unloads everything that a test can have left, for the next one.
+unload_all()
+{
+	local module
+	[[ ! -e $test_modreg/release ]] || echo > "$test_modreg/release"
+	for module in test_modreg_owner test_modreg modreg_sample_{rust,c} modreg; do
+		! loaded "$module" || rmmod "$module" || return 1
+	done
+}
+trap unload_all EXIT
+
+# try COMMAND...: as often as it takes, for 10 seconds at most.
+try()
+{
+	local i
+	for ((i = 0; i < 100; i++)); do
+		! "$@" || return 0
+		sleep 0.1
+	done
+	return 1
+}
+
+# Where log() begins from here on.
+log_mark()
+{
+	mark="${0##*/} $$ $RANDOM$RANDOM"
+	echo "$mark" > /dev/kmsg
+}
+
+# The kernel log since then, without times.
+log()
+{
+	dmesg --notime | sed "1,/^$mark\$/d"
+}
+
+# What modreg said since then.
+modreg_log()
+{
+	log | sed -n 's/^modreg: //p'
+}
+
+# says WANT COMMAND...: whether the command prints just that; if not, shows how it differs.
+says()
+{
+	local want=$1
+	shift
+	diff -u --label wanted --label found <(printf '%s\n' "$want") <("$@" 2>&1) | sed 's/^/# /'
+	return "${PIPESTATUS[0]}"
+}
+
+# matches REGEX COMMAND...: whether the command prints a line that is the regular expression; if not,
+# shows what it does print.
+matches()
+{
+	local regex=$1 output
+	shift
+	output=$("$@" 2>&1)
+	grep -qxE "$regex" <<< "$output" && return 0
+	sed 's/^/# /' <<< "no line is '$regex' in:"$'\n'"$output"
+	return 1
+}
+
+# Whether the command prints no line that is the regular expression.
+lacks()
+{
+	local regex=$1
+	shift
+	! "$@" 2>&1 | grep -xE "$regex" | sed 's/^/# unwanted: /' | grep .
+}
+
+# resolve QUESTION: writes it to a file and reads the answer from that same open file.
+resolve()
+{
+	local file
+	exec {file}<> "$modreg/resolve" || return 1
+	printf '%s' "$1" >&"$file" && cat <&"$file"
+	local status=$?
+	exec {file}>&-
+	return "$status"
+}
+
+plugins()
+{
+	cat "$modreg/plugins"
+}
+
+kallsyms()
+{
+	cat "$modreg/kallsyms"
+}
+
+empty()
+{
+	[[ -z $("$@") ]]
+}
+
+# Runs one case of test_modreg; shows what differed.
+run_case()
+{
+	log_mark
+	echo "$1" 2> /dev/null > "$test_modreg/run" && return 0
+	log | grep '^test_modreg: ' | sed 's/^/# /'
+	return 1
+}
+
+# The cases of a topic.
+cases()
+{
+	grep "^$1\\." "$test_modreg/cases"
+}
+
+# result DESCRIPTION COMMAND...: as ktap_test_result(), but each argument stays one.
+result()
+{
+	local description=$1
+	shift
+	if "$@"; then
+		ktap_test_pass "$description"
+	else
+		ktap_test_fail "$description"
+	fi
+}
+
+# Runs the cases of a topic, each of them one result, in between a start and an end that count too.
+test_topic()
+{
+	local name names
+	load modreg && load test_modreg || ktap_exit_fail_msg "cannot load the modules"
+	mapfile -t names < <(cases "$1")
+	ktap_print_header
+	ktap_set_plan $((${#names[@]} + 2))
+	result "there are cases" test "${#names[@]}" -gt 0
+	for name in "${names[@]}"; do
+		result "$name" run_case "$name"
+	done
+	result "nothing is left" eval 'empty plugins && empty kallsyms && unload_all'
+	ktap_finished
+}

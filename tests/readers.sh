@@ -1,0 +1,8 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Each reader, from every context.
+
+. "$(dirname "$0")/functions.sh"
+
+test_topic readers

@@ -1,0 +1,60 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The states of a plugin, from inside and from outside: one is caught COMING, LIVE and GOING.
+
+. "$(dirname "$0")/functions.sh"
+
+tab=$'\t'
+address='0x[0-9a-f]{16}'
+
+# holds STATE: catches test_a in it.
+holds()
+{
+	log_mark
+	echo "hold.$1" > "$test_modreg/run" &
+	held=$!
+	try grep -q "^test_a .* $2 " "$modreg/plugins"
+}
+
+# lets go of it.
+goes_on()
+{
+	echo > "$test_modreg/release"
+	wait "$held" && empty plugins && empty kallsyms
+}
+
+load modreg && load test_modreg || ktap_exit_fail_msg "cannot load the modules"
+mapfile -t names < <(cases states)
+ktap_print_header
+ktap_set_plan $((${#names[@]} + 19))
+
+result "there are cases" test "${#names[@]}" -gt 0
+for name in "${names[@]}"; do
+	result "$name" run_case "$name"
+done
+
+result "COMING: it is caught" holds coming Loading
+result "COMING: in plugins" matches "test_a 6144 0 - Loading $address \(OE\+\)" plugins
+result "COMING: its init region resolves" matches "$address startup\+0x0/0x800 \[test_a\]" resolve test_a:startup
+result "COMING: its init symbol is in kallsyms" matches ".* T startup$tab\[test_a\]" kallsyms
+result "COMING: the log" says "test_a: coming, 3 regions, 6 symbols" modreg_log
+result "COMING: goes on" goes_on
+
+result "LIVE: it is caught, with a reference" holds live Live
+result "LIVE: in plugins" matches "test_a 4096 1 - Live $address \(OE\)" plugins
+result "LIVE: its init symbol does not resolve" eval '! resolve test_a:startup 2> /dev/null'
+result "LIVE: nor is it in kallsyms" lacks ".* startup$tab.*" kallsyms
+result "LIVE: the log" says "test_a: coming, 3 regions, 6 symbols
+test_a: live" modreg_log
+result "LIVE: its module cannot be unloaded" eval '! rmmod test_modreg 2> /dev/null'
+result "LIVE: goes on" goes_on
+
+result "GOING: it is caught" holds going Unloading
+result "GOING: in plugins" matches "test_a 4096 0 - Unloading $address \(OE-\)" plugins
+result "GOING: it resolves" matches "$address alpha\+0x0/0x30 \[test_a\]" resolve test_a:alpha
+result "GOING: goes on" goes_on
+
+result "nothing is left" eval 'empty plugins && empty kallsyms && unload_all'
+
+ktap_finished
