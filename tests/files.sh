@@ -65,7 +65,7 @@ two_questions()
 {
 	local file status
 	exec {file}<> "$modreg/resolve"
-	printf sample_c_add >&"$file" && ! printf sample_c_peek >&"$file" 2> /dev/null
+	printf sample_c_add >&"$file" && ! { printf sample_c_peek >&"$file"; } 2> /dev/null
 	status=$?
 	exec {file}>&-
 	return "$status"

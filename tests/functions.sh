@@ -85,7 +85,7 @@ matches()
 	shift
 	output=$("$@" 2>&1)
 	grep -qxE "$regex" <<< "$output" && return 0
-	sed 's/^/# /' <<< "no line is '$regex' in:"$'\n'"$output"
+	printf '%s\n' "no line is '$regex' in:" "$output" | sed 's/^/# /'
 	return 1
 }
 

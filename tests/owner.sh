@@ -15,14 +15,14 @@ same_symbols()
 # The name, the size, the state and the address; the counts and the users are of different things.
 same_module()
 {
-	says "$(awk -v name=$owner '$1 == name { print $1, $2, $5, $6, $7 }' /proc/modules)" \
+	says "$(awk -v name="$owner" '$1 == name { print $1, $2, $5, $6, $7 }' /proc/modules)" \
 		awk '{ print $1, $2, $5, $6, $7 }' "$modreg/plugins"
 }
 
 leaves()
 {
 	log_mark
-	load $owner mode=leave && matches 'left [0-9]+ 0 - Live .*' plugins && rmmod $owner
+	load "$owner" mode=leave && matches 'left [0-9]+ 0 - Live .*' plugins && rmmod "$owner"
 }
 
 load modreg || ktap_exit_fail_msg "cannot load modreg"
@@ -30,7 +30,7 @@ ktap_print_header
 ktap_set_plan 18
 
 log_mark
-result "a module registers itself" load $owner mode=module
+result "a module registers itself" load "$owner" mode=module
 result "and is COMING until its init is over" says "$owner: coming
 Plugins linked in: $owner(OE+)
 $owner: live" eval 'modreg_log | sed "s/coming, .*/coming/"'
@@ -39,7 +39,7 @@ result "with its init memory, each answer was the kernel's" \
 result "each is so after" eval "echo > /sys/module/$owner/parameters/compare"
 result "kallsyms is as /proc/kallsyms" same_symbols
 result "plugins is as /proc/modules" same_module
-result "it unloads" rmmod $owner
+result "it unloads" rmmod "$owner"
 result "and is gone" eval 'empty plugins && empty kallsyms'
 
 log_mark
