@@ -37,12 +37,12 @@ table=$(cat /sys/kernel/debug/modreg_mirror/conformance)
 mapfile -t kinds < <(sed '1d; $d' <<< "$table")
 
 ktap_print_header
-sed 's/^/# /' <<< "$table"
+printf '%s\n' "$table" | sed 's/^/# /'
 ktap_set_plan $((${#kinds[@]} + 4))
 for kind in "${kinds[@]}"; do
 	read -r asked equal different < <(grep -oE '[0-9]+ +[0-9]+ +[0-9]+$' <<< "$kind")
-	result "${kind%% [ 0-9]*}: $asked asked, $equal equal" \
-		eval "((asked > 0 && different == 0))"
+	result "${kind%%  *}: $asked asked, $equal equal" \
+		test "$asked" -gt 0 -a "$different" -eq 0
 done
 result "kallsyms is the modules' part of /proc/kallsyms" same_lines proc_kallsyms kallsyms
 result "plugins is /proc/modules" same_lines "columns /proc/modules" "columns $modreg/plugins"

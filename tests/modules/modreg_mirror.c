@@ -105,28 +105,34 @@ static unsigned long lookup_by_kprobe(const char *name)
 
 static int find_kernel_functions(void)
 {
-	unsigned long (*lookup)(const char *name) =
-		(void *)lookup_by_kprobe("kallsyms_lookup_name");
+	const struct {
+		const char *name;
+		void *function;
+	} wanted[] = {
+		{ "module_address_lookup", &kernel.module_address_lookup },
+		{ "module_kallsyms_lookup_name", &kernel.module_kallsyms_lookup_name },
+		{ "module_get_kallsym", &kernel.module_get_kallsym },
+		{ "search_module_extables", &kernel.search_module_extables },
+		{ "is_module_address", &kernel.is_module_address },
+		{ "__module_text_address", &kernel.__module_text_address },
+		{ "find_symbol", &kernel.find_symbol },
+		{ "modules", &kernel.modules },
+	};
+	unsigned long (*lookup)(const char *name);
+	unsigned int i;
 
+	lookup = (typeof(lookup))lookup_by_kprobe("kallsyms_lookup_name");
 	if (!lookup)
 		return -ENOENT;
-#define FIND(name) \
-	do { \
-		kernel.name = (void *)lookup(#name); \
-		if (!kernel.name) { \
-			pr_err("the kernel has no %s\n", #name); \
-			return -ENOENT; \
-		} \
-	} while (0)
-	FIND(module_address_lookup);
-	FIND(module_kallsyms_lookup_name);
-	FIND(module_get_kallsym);
-	FIND(search_module_extables);
-	FIND(is_module_address);
-	FIND(__module_text_address);
-	FIND(find_symbol);
-	FIND(modules);
-#undef FIND
+	for (i = 0; i < ARRAY_SIZE(wanted); i++) {
+		unsigned long addr = lookup(wanted[i].name);
+
+		if (!addr) {
+			pr_err("the kernel has no %s\n", wanted[i].name);
+			return -ENOENT;
+		}
+		*(unsigned long *)wanted[i].function = addr;
+	}
 	return 0;
 }
 
@@ -215,7 +221,8 @@ static bool same_address(unsigned long addr)
 	char *kmod = NULL;
 	int kret, mret;
 
-	kname[0] = mname[0] = 0;
+	kname[0] = 0;
+	mname[0] = 0;
 	kret = kernel.module_address_lookup(addr, &ksize, &koffset, &kmod, NULL, kname);
 	mret = modreg_address_lookup(addr, &msize, &moffset, mplugin, mname);
 	if (kret == mret && ksize == msize && koffset == moffset && !strcmp(kname, mname) &&
