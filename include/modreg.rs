@@ -63,25 +63,8 @@ use kernel::{
     },
 };
 
-/// What bindgen makes of `modreg.h`.
-mod bindings {
-    #![allow(
-        clippy::all,
-        clippy::undocumented_unsafe_blocks,
-        dead_code,
-        improper_ctypes,
-        missing_docs,
-        non_camel_case_types,
-        non_snake_case,
-        non_upper_case_globals,
-        unreachable_pub,
-        unsafe_op_in_unsafe_fn
-    )]
-
-    use kernel::bindings::*;
-
-    include!(env!("MODREG_BINDINGS"));
-}
+#[path = "../modreg/bindings.rs"]
+mod bindings;
 
 /// A range of addresses that a plugin owns.
 ///

@@ -97,9 +97,28 @@ busy_reading()
 		! grep -vE "^([0-9a-f]{16} [A-Za-z] [a-z_]+$tab\[[a-z_]+\]|[a-z_]+ [0-9]+ [0-9]+ - [A-Z][a-z]+ 0x[0-9a-f]{16} \([OE+-]+\))$" /tmp/lines
 }
 
+# A plugin with 100,000 symbols, each a byte behind the other: all lines are there, in their order.
+large()
+{
+	local holder
+	load test_modreg || return 1
+	echo hold.large > "$test_modreg/run" &
+	holder=$!
+	try grep -q "^test_a .* Live " "$modreg/plugins" &&
+		says "100000 large_00000 large_99999" eval '
+			grep "$tab\[test_a\]$" "$modreg/kallsyms" |
+			awk "NR == 1 { first = \$3 } { last = \$3 } END { print NR, first, last }"' &&
+		says "100000" eval 'grep "$tab\[test_a\]$" "$modreg/kallsyms" | sort -u | wc -l' &&
+		matches "0x[0-9a-f]{16} large_54321\+0x0/0x1 \[test_a\]" resolve large_54321 &&
+		matches "0x[0-9a-f]{16} large_99999\+0x0/0x[0-9a-f]+ \[test_a\]" resolve test_a:large_99999
+	local status=$?
+	echo > "$test_modreg/release"
+	wait "$holder" && rmmod test_modreg && return "$status"
+}
+
 load modreg && load modreg_sample_c || ktap_exit_fail_msg "cannot load the modules"
 ktap_print_header
-ktap_set_plan 31
+ktap_set_plan 32
 
 for file in plugins kallsyms; do
 	result "$file is root's to read" says "400 root" stat -c '%a %U' "$modreg/$file"
@@ -136,6 +155,7 @@ result "not an address" refused 0xnonsense
 result "an overlong question" refused "$(printf '%600s' x)"
 result "one question for each open file" two_questions
 result "blanks around a question" matches "0x.* sample_c_add\+.*" resolve $'  sample_c_add \n'
+result "100,000 symbols" large
 result "reading while plugins come and go" busy_reading
 result "nothing is left" eval 'unload_all && [[ ! -e $modreg ]]'
 

@@ -7,6 +7,7 @@
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/preempt.h>
+#include <linux/vmalloc.h>
 
 #include "test_modreg.h"
 
@@ -269,6 +270,39 @@ static void hold_going_case(const struct test_case *tc)
 		fixture_unregister(f);
 }
 
+/* A plugin with more symbols than any module has, each of them a byte behind the other. */
+static void hold_large_case(const struct test_case *tc)
+{
+	enum { NAME = sizeof("large_00000") };
+	struct modreg_region region = { .flags = MODREG_TEXT };
+	struct fixture *f = fixture(0);
+	struct modreg_symbol *symbols = vcalloc(LARGE, sizeof(*symbols));
+	char *names = vcalloc(LARGE, NAME);
+	unsigned int i;
+
+	if (!check(symbols && names))
+		goto free;
+	region.base = (unsigned long)names;
+	region.size = LARGE * NAME;
+	for (i = 0; i < LARGE; i++) {
+		snprintf(names + i * NAME, NAME, "large_%05u", i);
+		symbols[i].name = names + i * NAME;
+		symbols[i].value = region.base + i;
+	}
+	f->desc.regions = &region;
+	f->desc.num_regions = 1;
+	f->desc.symbols = symbols;
+	f->desc.num_symbols = LARGE;
+	f->desc.num_exentries = 0;
+	if (fixture_register(f)) {
+		test_hold();
+		fixture_unregister(f);
+	}
+free:
+	vfree(names);
+	vfree(symbols);
+}
+
 const struct test_case state_cases[] = {
 	{ "states.coming", coming_case },
 	{ "states.coming_args", coming_args_case },
@@ -281,5 +315,6 @@ const struct test_case state_cases[] = {
 	{ "hold.coming", hold_coming_case },
 	{ "hold.live", hold_live_case },
 	{ "hold.going", hold_going_case },
+	{ "hold.large", hold_large_case },
 	{ }
 };

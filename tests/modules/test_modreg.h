@@ -50,6 +50,7 @@ enum {
 	GAMMA = 0x80,
 	REGION_SIZE = 0x800,
 	FIXTURES = 4,
+	LARGE = 100000,
 };
 
 /**
