@@ -58,9 +58,12 @@ test: modules ## run the tests in guests: ends in 'N passed, N failed' (TESTS=..
 lint: ## check style, and that nothing warns
 	@scripts/lint $(KDIR)
 
+# A distribution keeps the key that its own modules are signed with.
+unsigned = $(if $(wildcard $(KDIR)/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL=)
+
 .PHONY: modules_install
 modules_install: modules ## install the modules for KDIR's kernel (INSTALL_MOD_PATH=... for another root)
-	@$(kbuild) modules_install
+	@$(kbuild) $(unsigned) modules_install
 
 .PHONY: rust-analyzer
 rust-analyzer: ## write rust-project.json for editors

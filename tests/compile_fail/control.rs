@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the other programs do wrong, done right.
+//!
+//! error: none
+
+include!("common.in");
+
+fn control() -> Result {
+    let node = Node::new(7)?;
+    let mut lock = LOCK.lock();
+    let mut held = Held::new(&mut lock);
+    let entry = LIST.add(node, &mut held);
+    drop(CELL.replace(Some(RcuBox::new(7)?), &mut held));
+    {
+        let guard = PreemptGuard::new();
+        let (first, value) = (LIST.iter(&guard).next(), CELL.load(&guard));
+        pr_info!("{:?} {:?}\n", first, value);
+    }
+    drop(stop_machine(|_stopped| entry.remove(&mut held))?);
+    Ok(())
+}

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A node is freed after it was put on the list.
+//!
+//! error: E0382: use of moved value: `node`
+
+include!("common.in");
+
+fn writer() -> Result {
+    let node = Node::new(7)?;
+    let mut lock = LOCK.lock();
+    let _entry = LIST.add(node, &mut Held::new(&mut lock));
+    drop(node);
+    Ok(())
+}

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The callback of stop_machine() captures a guard: the machine would wait for its own end.
+//!
+//! error: E0277: `*mut ()` cannot be sent between threads safely
+
+include!("common.in");
+
+fn writer() -> Result {
+    let guard = PreemptGuard::new();
+    stop_machine(|_stopped| drop(guard))
+}

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The callback of stop_machine() takes the lock's guard along, to drop it on another thread.
+//!
+//! error: E0277: `*mut ()` cannot be sent between threads safely
+
+include!("common.in");
+
+fn writer() -> Result {
+    let lock = LOCK.lock();
+    stop_machine(|_stopped| drop(lock))
+}

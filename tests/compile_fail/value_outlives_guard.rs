@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a cell holds is used after preemption was enabled.
+//!
+//! error: E0505: cannot move out of `guard` because it is borrowed
+
+include!("common.in");
+
+fn reader() -> Option<u32> {
+    let guard = PreemptGuard::new();
+    let value = CELL.load(&guard);
+    drop(guard);
+    value.copied()
+}
