@@ -19,7 +19,8 @@
 #include <linux/module.h>
 #include <linux/types.h>
 
-/** enum - limits of one plugin
+/**
+ * enum - limits of one plugin
  * @MODREG_NAME_LEN: bytes for a plugin's name, the final NUL included; as
  *	MODULE_NAME_LEN.
  * @MODREG_MAX_REGIONS: regions of one plugin.

@@ -325,7 +325,7 @@ where
         (off, (old, last))
     });
     drop(lock);
-    // The plugins are freed here.
+    // No reader is left: their tables are freed here, they themselves with their last handle.
     drop(done?);
     for plugin in plugins {
         trace::plugin_unregister(plugin.name());
