@@ -25,6 +25,8 @@ ifeq ($(origin KDIR),undefined)
     endif
     $(if $(KDIR),,$(error there is no kernel to build against))
   endif
+else
+  $(if $(shell scripts/rust-kdir $(abspath $(KDIR))),,$(error there is no building against $(KDIR)))
 endif
 release := $(if $(KDIR),$(shell cat '$(KDIR)/include/config/kernel.release'))
 $(if $(KDIR),$(if $(release),,$(error $(KDIR) is no kernel build directory)))
@@ -36,9 +38,12 @@ out := $(CURDIR)/build/$(release)
 cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/modreg
 tree := $(if $(filter $(cache)/%,$(KDIR)),scripts/toolchain)
 
+# A kernel made with clang wants its modules made so.
+llvm := $(if $(KDIR),$(if $(shell grep -s '^CONFIG_CC_IS_CLANG=y' '$(KDIR)/.config'),LLVM=1))
+
 # What the compilers, objtool and modpost warn of is an error.
 strict := W=e CONFIG_OBJTOOL_WERROR=y
-kbuild = $(tree) make --no-print-directory -C $(KDIR) M=$(CURDIR) MO=$(out) -j$(shell nproc) $(strict)
+kbuild = $(tree) make --no-print-directory -C $(KDIR) M=$(CURDIR) MO=$(out) -j$(shell nproc) $(llvm) $(strict)
 
 .PHONY: modules
 modules: ## build modreg.ko and the samples (KDIR=..., or FLAVOUR=... and KVERSION=... of the cached kernels)
