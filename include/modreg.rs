@@ -49,7 +49,8 @@ use kernel::{
     bindings::{
         exception_table_entry,
         kernel_param_ops,
-        param_ops_int, //
+        param_ops_int,
+        strlen, //
     },
     error::{
         from_err_ptr,
@@ -483,7 +484,17 @@ impl Pinned {
     /// The name of its plugin.
     pub(crate) fn plugin(&self) -> &CStr {
         // SAFETY: By the type invariant the plugin stays, and its name with it.
-        unsafe { CStr::from_char_ptr(bindings::modreg_plugin_name(self.plugin.as_ptr())) }
+        let name = unsafe { bindings::modreg_plugin_name(self.plugin.as_ptr()) };
+        // `CStr::from_ptr()` could panic, as far as the compiler can tell.
+        // SAFETY: The name is a string.
+        let len = unsafe { strlen(name) };
+        // SAFETY: So many bytes are there, the last is the only NUL.
+        unsafe {
+            CStr::from_bytes_with_nul_unchecked(slice::from_raw_parts(
+                name.cast(),
+                len.wrapping_add(1),
+            ))
+        }
     }
 }
 

@@ -32,7 +32,7 @@ unload_all()
 {
 	local module
 	[[ ! -e $test_modreg/release ]] || echo > "$test_modreg/release"
-	for module in test_modreg_owner test_modreg modreg_sample_{rust,c} modreg; do
+	for module in test_modreg_owner test_modreg_rust test_modreg modreg_sample_{rust,c} modreg; do
 		! loaded "$module" || rmmod "$module" || return 1
 	done
 }

@@ -15,9 +15,18 @@ lines()
 	says "$want" modreg_log
 }
 
+# The letters behind a plugin's name in the list.
+letters()
+{
+	run_case "$1" && says "Plugins linked in: test_a($2)" eval \
+		'modreg_log | grep linked | sed "s/ \[last unloaded: .*//"'
+}
+
+comes=": coming, 3 regions, 6 symbols"
+
 load modreg && load test_modreg || ktap_exit_fail_msg "cannot load the modules"
 ktap_print_header
-ktap_set_plan 9
+ktap_set_plan 17
 
 result "a plugin comes" lines "sample_c: coming, 3 regions, 4 symbols
 sample_c: live" load modreg_sample_c
@@ -32,6 +41,53 @@ sample_c: refused, a parameter's value is invalid (-EINVAL)" refuses modreg_samp
 result "a missing value" lines "sample_c: coming, 3 regions, 4 symbols
 sample_c: gone
 sample_c: refused, a parameter has no value (-EINVAL)" refuses modreg_sample_c args=step
+result "one that is referenced stays" lines "test_a$comes
+test_a: live
+test_a: refused, busy with 1 references (-EBUSY)
+test_a: going
+test_a: gone" run_case writers.unregister_referenced
+result "several go in one stop" lines "test_a$comes
+test_a: live
+test_b$comes
+test_b: live
+test_c$comes
+test_c: live
+test_d$comes
+test_d: live
+test_a: going
+test_b: going
+test_c: going
+test_d: going
+test_a: gone
+test_b: gone
+test_c: gone
+test_d: gone" run_case writers.unregister_several
+result "a caller that may not sleep" lines "test_a$comes
+test_a: live
+test_b: refused, called where sleeping is not allowed (-EDEADLK)
+test_modreg: refused, called where sleeping is not allowed (-EDEADLK)
+refused: stop_machine() with preemption or interrupts off (-EDEADLK)
+refused: stop_machine() with preemption or interrupts off (-EDEADLK)
+test_b: refused, called where sleeping is not allowed (-EDEADLK)
+refused: stop_machine() with preemption or interrupts off (-EDEADLK)
+test_a: going
+test_a: gone" run_case writers.atomic
+result "a GPL-only symbol is hidden" lines "test_a$comes
+test_a: live
+test_a:gamma is for GPL-compatible callers only
+test_a: going
+test_a: gone" run_case readers.find_symbol_gpl
+result "a name is taken, a region is" lines "test_a$comes
+test_a: refused, the name is taken (-EEXIST)
+test_b: refused, a region overlaps plugin test_a (-EEXIST)
+test_a: live
+test_a: going
+test_a: gone" run_case states.coming_collides
+result "an init that fails" lines "test_a$comes
+test_a: gone
+test_a: refused, its init failed (-EXFULL)" run_case states.failed_init
+result "the list has a plugin COMING" letters states.coming OE+
+result "the list has a plugin GOING" letters states.going OE-
 result "an owner that leaves a plugin behind" lines "left: coming, 1 regions, 0 symbols
 left: live
 left: its owner goes without unregistering it

@@ -238,6 +238,11 @@ static void spoil_too_large_symtab(struct fixture *f)
 	use_symtab(f)->num_symtab = MODREG_MAX_SYMBOLS + 1;
 }
 
+static void spoil_too_many_exceptions(struct fixture *f)
+{
+	f->desc.num_exentries = MODREG_MAX_SYMBOLS + 1;
+}
+
 static void spoil_null_extable(struct fixture *f)
 {
 	f->desc.extable = NULL;
@@ -261,6 +266,11 @@ static void spoil_exception_in_data(struct fixture *f)
 static void spoil_null_params(struct fixture *f)
 {
 	f->desc.params = NULL;
+}
+
+static void spoil_too_many_params(struct fixture *f)
+{
+	f->desc.num_params = MODREG_MAX_PARAMS + 1;
 }
 
 static void spoil_param_without_name(struct fixture *f)
@@ -486,10 +496,12 @@ const struct test_case refused_cases[] = {
 	REFUSED(overlong_symtab_name, -ENAMETOOLONG),
 	REFUSED(too_large_symtab, -E2BIG),
 	REFUSED(null_extable, -EINVAL),
+	REFUSED(too_many_exceptions, -E2BIG),
 	REFUSED(unsorted_extable, -EINVAL),
 	REFUSED(exception_outside, -ERANGE),
 	REFUSED(exception_in_data, -ERANGE),
 	REFUSED(null_params, -EINVAL),
+	REFUSED(too_many_params, -E2BIG),
 	REFUSED(param_without_name, -EINVAL),
 	REFUSED(param_without_ops, -EINVAL),
 	REFUSED(param_without_set, -EINVAL),
