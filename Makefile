@@ -68,7 +68,12 @@ unsigned = $(if $(wildcard $(KDIR)/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL
 
 .PHONY: modules_install
 modules_install: modules ## install the modules for KDIR's kernel (INSTALL_MOD_PATH=... for another root)
-	@$(kbuild) $(unsigned) modules_install
+	@# By way of a directory here: the tree has a /lib/modules of its own, and no System.map for depmod.
+	@rm -rf $(out)/install
+	@$(kbuild) $(unsigned) INSTALL_MOD_PATH=$(out)/install cmd_depmod=true modules_install
+	@mkdir -p '$(INSTALL_MOD_PATH)/lib/modules'
+	@cp -R $(out)/install/lib/modules/. '$(INSTALL_MOD_PATH)/lib/modules'
+	@PATH=$$PATH:/usr/sbin:/sbin depmod --basedir '$(or $(INSTALL_MOD_PATH),/)' $(release)
 
 .PHONY: rust-analyzer
 rust-analyzer: ## write rust-project.json for editors
