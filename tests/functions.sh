@@ -37,6 +37,8 @@ unload_all()
 	done
 }
 trap unload_all EXIT
+# One that was killed for its time has left all.
+unload_all
 
 # try COMMAND...: as often as it takes, for 10 seconds at most.
 try()
