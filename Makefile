@@ -16,7 +16,7 @@ cached = $(shell scripts/rust-kdir $(FLAVOUR) $(KVERSION))
 ifeq ($(origin KDIR),undefined)
   ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),modules)),)
     # A guest is asked for: its kernel must be one that can be booted.
-    ifneq ($(filter run test lint,$(MAKECMDGOALS)),)
+    ifneq ($(filter run test conformance lint,$(MAKECMDGOALS)),)
       KDIR := $(cached)
     else ifneq ($(origin FLAVOUR)$(KVERSION),file)
       KDIR := $(cached)
@@ -55,9 +55,16 @@ run: modules ## boot a guest and show modreg at work in it
 	@scripts/boot --limit 120 $(KDIR) 'scripts/demo $(out)'
 
 .PHONY: test
-test: strict += MODREG_TESTS=m
+test: strict += MODREG_TESTS=m MODREG_EXPORTS=1600
 test: modules ## run the tests in guests: ends in 'N passed, N failed' (TESTS=... for some of them)
 	@scripts/test $(KDIR) $(out) $(TESTS)
+
+.PHONY: conformance
+conformance: strict += MODREG_TESTS=m MODREG_EXPORTS=100000
+conformance: modules ## compare each answer about 40 modules with the kernel's own: takes long, ends with the counts
+	@scripts/test $(KDIR) $(out) bpftrace.sh conformance_full.sh; status=$$?; \
+	sed -n 's/^# # \(question .*\)/\1/; t table; b; :table; p; n; s/^# # //; t table' $(out)/results/conformance_full.sh.output; \
+	exit $$status
 
 .PHONY: lint
 lint: ## check style, and that nothing warns
