@@ -36,10 +36,14 @@ mod index;
 mod lock;
 #[path = "modreg/lookup.rs"]
 mod lookup;
+#[path = "modreg/names.rs"]
+mod names;
 #[path = "modreg/refusal.rs"]
 mod refusal;
 #[path = "modreg/registry.rs"]
 mod registry;
+#[path = "modreg/segments.rs"]
+mod segments;
 
 // The faces: C callers, files, the log, tracepoints.
 #[path = "modreg/capi/mod.rs"]

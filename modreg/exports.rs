@@ -47,6 +47,34 @@ impl Exports {
         Ok(Self::Marked(symbols, exports))
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> u32 {
+        match self {
+            Self::Marked(_, exports) => exports.len() as u32,
+            Self::Kernel(ksymtab) => ksymtab.len() as u32,
+        }
+    }
+
+    /// The name of export `i`. Constant; from any context.
+    pub(crate) fn name(&self, i: u32) -> Option<CName<'_>> {
+        match self {
+            Self::Marked(symbols, exports) => Some(symbols.name(exports.get(i as usize)?.symbol)),
+            Self::Kernel(ksymtab) => ksymtab.name(i as usize),
+        }
+    }
+
+    /// The address of export `i`, and whether it is for GPL-compatible callers only. Constant; from
+    /// any context.
+    pub(crate) fn value(&self, i: u32) -> Option<(usize, bool)> {
+        match self {
+            Self::Marked(symbols, exports) => {
+                let export = exports.get(i as usize)?;
+                Some((symbols.value(export.symbol), export.gpl_only))
+            }
+            Self::Kernel(ksymtab) => ksymtab.value(i as usize),
+        }
+    }
+
     /// The address of the exported symbol `name`, and whether it is for GPL-compatible callers
     /// only. Logarithmic; from any context.
     pub(crate) fn find(&self, name: CName<'_>) -> Option<(usize, bool)> {

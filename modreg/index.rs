@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! From an address to the plugin that owns it.
+//!
+//! The regions of all plugins in the order of their addresses, in two levels: chunks of a few, and
+//! the order of the chunks. A registration replaces the chunk that it falls into, and only where
+//! that is full the order too; so its cost does not follow the number of plugins.
+//!
+//! The list remains the truth: a slot only says where to look, and what it names is asked whether
+//! it has that region still. So an index that names too much is slower but not wrong.
 
 use super::{
     lock::LOCK,
@@ -10,22 +17,41 @@ use super::{
         rcu::{
             Held,
             RcuBox,
-            RcuCell, //
+            RcuCell,
+            RcuRead, //
         },
+        sort::sort_by, //
     },
     tables::{
         Region,
         Tables, //
     },
 };
-use core::ops::Range;
+use core::{
+    mem::{
+        self,
+        MaybeUninit, //
+    },
+    ops::Range, //
+};
 use kernel::{
     alloc::AllocError,
     prelude::*,
-    sync::Arc, //
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc,
+        UniqueArc, //
+    },
 };
 
+/// Slots in a full chunk.
+const CHUNK: usize = 64;
+
 /// One region of one plugin.
+#[derive(Clone)]
 struct Slot {
     base: usize,
     /// Which region of the plugin it is.
@@ -36,27 +62,40 @@ struct Slot {
 impl Slot {
     /// The region, unless it is gone: the plugin was unlinked, or it is LIVE and this was an init
     /// region.
-    fn region<'t>(&self, tables: Option<&'t Tables>) -> Option<&'t Region> {
-        tables?.regions.get(self.region as usize)
+    #[inline]
+    fn region<'a>(&'a self, by: impl RcuRead<'a, LOCK>) -> Option<(&'a Tables, &'a Region)> {
+        let tables = self.plugin.tables(by)?;
+        Some((tables, tables.regions.get(self.region as usize)?))
     }
 }
 
-/// The regions of all plugins in the order of their addresses.
-///
-/// The list remains the truth: a slot only says where to look, and what it names is asked whether
-/// it has that region still. So an index that names too much is slower but not wrong.
+/// A few slots that are neighbours.
 ///
 /// # Invariants
 ///
-/// `slots` is sorted by `base`; regions that exist do not overlap.
+/// Sorted by `base`; at most `CHUNK`. Regions that exist do not overlap.
+struct Chunk(KVec<Slot>);
+
+/// The place of a chunk, in which it is replaced.
+type Cell = RcuCell<Chunk, LOCK>;
+
+/// The chunks in order.
+///
+/// # Invariants
+///
+/// Both arrays have one element for each chunk. A slot is in the last chunk whose `first` is not
+/// above the slot's base; the first chunk's is 0.
 pub(crate) struct Index {
-    slots: KVVec<Slot>,
-    /// The lowest address of all text regions, and the one behind the highest.
-    text: Range<usize>,
+    firsts: KVVec<usize>,
+    chunks: KVVec<Arc<Cell>>,
 }
 
-/// The index that readers use. Replaced as a whole.
+/// The index that readers use.
 pub(crate) static INDEX: RcuCell<Index, LOCK> = RcuCell::empty();
+
+/// The lowest address of all text regions there have been, and the one behind the highest, as
+/// `mod_tree`'s.
+static TEXT: (Atomic<usize>, Atomic<usize>) = (Atomic::new(usize::MAX), Atomic::new(0));
 
 /// What an address was found in.
 pub(crate) struct Place<'g> {
@@ -68,151 +107,307 @@ pub(crate) struct Place<'g> {
     pub(crate) region: &'g Region,
 }
 
-/// Memory for an index, taken before the lock.
-pub(crate) struct Room(KBox<RcuBox<Index>>);
-
-impl Room {
-    /// Room for the slots there are and `more`, with some to spare for others that register
-    /// meanwhile. May sleep.
-    pub(crate) fn new(more: usize) -> Result<Self, AllocError> {
-        let now = INDEX
-            .load(&PreemptGuard::new())
-            .map_or(0, |index| index.slots.len());
-        let slots = now.wrapping_add(more).wrapping_add(16);
-        Ok(Self(RcuBox::new(Index {
-            slots: KVVec::with_capacity(slots, GFP_KERNEL)?,
-            text: Range {
-                start: usize::MAX,
-                end: 0,
-            },
-        })?))
-    }
-
-    /// Whether it is large enough for `more` slots on top of today's.
-    pub(crate) fn suffices(&self, more: usize, held: &Held<'_, LOCK>) -> bool {
-        let now = INDEX.load_held(held).map_or(0, |index| index.slots.len());
-        self.0.slots.capacity() >= now.wrapping_add(more)
-    }
-}
-
 impl Index {
-    /// The plugin, the tables and the region that `addr` lies in. Logarithmic; from any context.
+    /// Which chunk an address belongs into. The first where there is none.
     #[inline]
-    pub(crate) fn find<'g>(addr: usize, guard: &'g PreemptGuard) -> Option<Place<'g>> {
-        let slots = &INDEX.load(guard)?.slots;
-        let mut at = slots.partition_point(|slot| slot.base <= addr);
+    fn chunk_of(&self, addr: usize) -> usize {
+        let behind = self.firsts.partition_point(|&first| first <= addr);
+        behind.saturating_sub(1)
+    }
+
+    /// The existing region at or below `addr` that is the nearest. Logarithmic.
+    #[inline]
+    fn below<'a>(addr: usize, by: impl RcuRead<'a, LOCK>) -> Option<Place<'a>> {
+        let index = by.read(&INDEX)?;
         // A region that is gone may be in front of one that exists.
-        loop {
-            at = at.checked_sub(1)?;
-            let slot = slots.get(at)?;
-            let plugin = &*slot.plugin;
-            let tables = plugin.tables(guard);
-            if let (Some(tables), Some(region)) = (tables, slot.region(tables)) {
-                return region.contains(addr).then_some(Place {
-                    plugin,
-                    tables,
-                    region,
-                });
+        for cell in index.chunks.get(..=index.chunk_of(addr))?.iter().rev() {
+            let slots = &by.read(&**cell)?.0;
+            let behind = slots.partition_point(|slot| slot.base <= addr);
+            for slot in slots.get(..behind)?.iter().rev() {
+                if let Some((tables, region)) = slot.region(by) {
+                    return Some(Place {
+                        plugin: &slot.plugin,
+                        tables,
+                        region,
+                    });
+                }
             }
         }
+        None
+    }
+
+    /// The plugin, the tables and the region that `addr` lies in. From any context.
+    #[inline]
+    pub(crate) fn find(addr: usize, guard: &PreemptGuard) -> Option<Place<'_>> {
+        Self::below(addr, guard).filter(|place| place.region.contains(addr))
     }
 
     /// Whether `addr` lies between the lowest and the highest text address of all plugins. From any
     /// context.
-    pub(crate) fn may_be_text(addr: usize, guard: &PreemptGuard) -> bool {
-        INDEX.load(guard).is_some_and(|i| i.text.contains(&addr))
+    pub(crate) fn may_be_text(addr: usize) -> bool {
+        (TEXT.0.load(Relaxed)..TEXT.1.load(Relaxed)).contains(&addr)
     }
 
     /// The plugin that has an address of `region` already.
     pub(crate) fn overlap<'h>(region: &Region, held: &'h Held<'_, LOCK>) -> Option<&'h Plugin> {
-        let slots = &INDEX.load_held(held)?.slots;
-        let behind =
-            slots.partition_point(|slot| slot.base < region.base.wrapping_add(region.size));
-        slots
-            .get(..behind)?
-            .iter()
-            .rev()
-            .find_map(|slot| Some((slot, slot.region(slot.plugin.tables_held(held))?)))
-            .filter(|(_, there)| there.overlaps(region))
-            .map(|(slot, _)| &*slot.plugin)
+        let last = region.base.wrapping_add(region.size).wrapping_sub(1);
+        Self::below(last, held)
+            .filter(|there| there.region.overlaps(region))
+            .map(|there| there.plugin)
     }
 
-    /// The index with `added` and without what is `gone` or has no such region any more. Needs no
-    /// memory beyond `room`, if that suffices.
-    pub(crate) fn with(
-        room: Room,
-        added: Option<&Arc<Plugin>>,
-        gone: impl Fn(&Plugin) -> bool,
-        held: &Held<'_, LOCK>,
-    ) -> KBox<RcuBox<Self>> {
-        let Room(mut index) = room;
-        let mut put = |slot: Slot, region: &Region| {
-            if region.text {
-                let text = &mut index.text;
-                text.start = text.start.min(region.base);
-                text.end = text.end.max(region.base.wrapping_add(region.size));
-            }
-            // There is room; where there were none, the slot would be left out.
-            let _ = index.slots.push_within_capacity(slot);
+    /// Part `i` of a change: what of the `rest` belongs into that chunk is taken off it.
+    fn part<'a>(this: Option<&'a Self>, i: usize, rest: &mut &'a [Slot]) -> Part<'a> {
+        let first = |i: usize| this.and_then(|this| this.firsts.get(i).copied());
+        let n = match first(i.wrapping_add(1)) {
+            Some(end) => rest.partition_point(|slot| slot.base < end),
+            None => rest.len(),
         };
+        let (slots, others) = rest.split_at_checked(n).unwrap_or((rest, &[]));
+        *rest = others;
+        Part {
+            first: first(i).unwrap_or(0),
+            cell: this.and_then(|this| this.chunks.get(i)),
+            slots,
+        }
+    }
+}
 
-        // The old slots are in order, so each new one goes in front of the first that is above it.
-        let mut new = added.map(|plugin| Sorted::new(plugin, held));
-        for old in INDEX.load_held(held).map_or(&[][..], |i| &i.slots) {
-            while let Some((slot, region)) = new.as_mut().and_then(|n| n.next_below(old.base)) {
-                put(slot, region);
+/// What a change does to one chunk.
+struct Part<'a> {
+    first: usize,
+    /// Nothing where there is no chunk yet.
+    cell: Option<&'a Arc<Cell>>,
+    /// Those of the change's slots that belong into it.
+    slots: &'a [Slot],
+}
+
+impl<'a> Part<'a> {
+    /// The slots of today whose regions exist, with those that are `added`, in order.
+    fn merged(
+        &self,
+        added: bool,
+        by: impl RcuRead<'a, LOCK> + 'a,
+    ) -> impl Iterator<Item = &'a Slot> {
+        let old = self.cell.and_then(|cell| by.read(&**cell));
+        let old = old.map_or(&[][..], |chunk| &chunk.0).iter();
+        let mut old = old.filter(move |slot| slot.region(by).is_some()).peekable();
+        let mut new = if added { self.slots } else { &[] }.iter().peekable();
+        core::iter::from_fn(move || match (old.peek(), new.peek()) {
+            (Some(o), Some(n)) if n.base < o.base => new.next(),
+            (None, _) => new.next(),
+            _ => old.next(),
+        })
+    }
+
+    /// How many slots and how many chunks become of it.
+    fn count(&self, added: bool, by: impl RcuRead<'a, LOCK> + 'a) -> (usize, usize) {
+        let slots = self.merged(added, by).count();
+        (slots, slots.div_ceil(CHUNK))
+    }
+}
+
+/// A change of the index, with the memory that it takes.
+pub(crate) struct Change {
+    /// In order.
+    slots: KVec<Slot>,
+    /// Whether they are added; else they are those of regions that are gone.
+    adds: bool,
+    text: Range<usize>,
+    chunks: KVec<KBox<RcuBox<Chunk>>>,
+    cells: KVec<UniqueArc<MaybeUninit<Cell>>>,
+    index: Option<KBox<RcuBox<Index>>>,
+}
+
+/// The memory that a change takes.
+pub(crate) struct Need {
+    chunks: usize,
+    /// Chunks in all, where their order changes.
+    order: Option<usize>,
+}
+
+impl Change {
+    /// Adds the regions that a plugin is to have, or takes away those of plugins that are about to
+    /// lose them. May sleep.
+    pub(crate) fn new<'a>(
+        adds: bool,
+        plugins: impl Iterator<Item = (&'a Arc<Plugin>, &'a [Region])>,
+    ) -> Result<Self, AllocError> {
+        let mut text = Range {
+            start: usize::MAX,
+            end: 0,
+        };
+        let mut order = KVec::new();
+        for (plugin, regions) in plugins {
+            for (i, region) in regions.iter().enumerate() {
+                order.push((region.base, i as u32, plugin), GFP_KERNEL)?;
+                if region.text {
+                    text.start = text.start.min(region.base);
+                    text.end = text.end.max(region.base.wrapping_add(region.size));
+                }
             }
-            let tables = old.plugin.tables_held(held);
-            if let Some(region) = old.region(tables).filter(|_| !gone(&old.plugin)) {
-                let slot = Slot {
-                    base: old.base,
-                    region: old.region,
-                    plugin: old.plugin.clone(),
+        }
+        sort_by(&mut order, |(a, ..), (b, ..)| a.cmp(b));
+        let mut slots = KVec::with_capacity(order.len(), GFP_KERNEL)?;
+        for (base, region, plugin) in order {
+            let slot = Slot {
+                base,
+                region,
+                plugin: plugin.clone(),
+            };
+            slots.push(slot, GFP_KERNEL)?;
+        }
+        Ok(Self {
+            slots,
+            adds,
+            text,
+            chunks: KVec::new(),
+            cells: KVec::new(),
+            index: None,
+        })
+    }
+
+    /// The parts that have something to change.
+    fn parts<'a>(&'a self, by: impl RcuRead<'a, LOCK>) -> impl Iterator<Item = Part<'a>> {
+        let index = by.read(&INDEX);
+        let mut rest = &self.slots[..];
+        core::iter::from_fn(move || {
+            let first = rest.first()?;
+            let i = index.map_or(0, |index| index.chunk_of(first.base));
+            Some(Index::part(index, i, &mut rest))
+        })
+    }
+
+    /// How much memory the change takes now. Taking away takes it after the regions are gone, when
+    /// there is less, so it asks for a new order too.
+    pub(crate) fn needs(&self, held: &Held<'_, LOCK>) -> Need {
+        let index = INDEX.load_held(held);
+        let today = index.map_or(0, |index| index.chunks.len());
+        let mut need = Need {
+            chunks: 0,
+            order: None,
+        };
+        for part in self.parts(held) {
+            let (_, chunks) = part.count(self.adds, held);
+            need.chunks = need.chunks.wrapping_add(chunks.max(1));
+            if chunks != 1 || part.cell.is_none() {
+                need.order = Some(today);
+            }
+        }
+        need.order = need.order.map(|today| today.wrapping_add(need.chunks));
+        need
+    }
+
+    fn suffices(&self, need: &Need) -> bool {
+        need.chunks <= self.chunks.len()
+            && need.order.is_none_or(|order| {
+                let index = self.index.as_ref();
+                need.chunks <= self.cells.len()
+                    && index.is_some_and(|i| order <= i.firsts.capacity().min(i.chunks.capacity()))
+            })
+    }
+
+    /// What there is too little memory for; nothing where there is enough.
+    pub(crate) fn lacks(&self, held: &Held<'_, LOCK>) -> Option<Need> {
+        let need = self.needs(held);
+        (!self.suffices(&need)).then_some(need)
+    }
+
+    /// Takes the memory. May sleep.
+    pub(crate) fn provide(&mut self, need: Need) -> Result<(), AllocError> {
+        while self.chunks.len() < need.chunks {
+            // INVARIANT: No slots.
+            let chunk = Chunk(KVec::with_capacity(CHUNK, GFP_KERNEL)?);
+            self.chunks.push(RcuBox::new(chunk)?, GFP_KERNEL)?;
+        }
+        if let Some(order) = need.order {
+            while self.cells.len() < need.chunks {
+                self.cells
+                    .push(UniqueArc::new_uninit(GFP_KERNEL)?, GFP_KERNEL)?;
+            }
+            // INVARIANT: No chunks.
+            self.index = Some(RcuBox::new(Index {
+                firsts: KVVec::with_capacity(order, GFP_KERNEL)?,
+                chunks: KVVec::with_capacity(order, GFP_KERNEL)?,
+            })?);
+        }
+        Ok(())
+    }
+
+    /// Publishes the change. Where there is too little memory for taking away, the rest stays: slots
+    /// whose regions are gone.
+    pub(crate) fn apply(mut self, held: &mut Held<'_, LOCK>) {
+        let (low, high) = (&TEXT.0, &TEXT.1);
+        if self.adds {
+            low.store(low.load(Relaxed).min(self.text.start), Relaxed);
+            high.store(high.load(Relaxed).max(self.text.end), Relaxed);
+        }
+        let need = self.needs(held);
+        if need.order.is_some() && self.suffices(&need) {
+            if let Some(index) = self.index.take() {
+                let index = self.reordered(index, held);
+                drop(INDEX.replace(Some(index), held));
+            }
+            return;
+        }
+        let mut chunks = mem::take(&mut self.chunks);
+        let guard = PreemptGuard::new();
+        for part in self.parts(&guard) {
+            if let (Some(cell), Some(mut chunk)) = (part.cell, chunks.pop()) {
+                // INVARIANT: In order; there are not more than fit.
+                fill(&mut chunk, CHUNK, &mut part.merged(self.adds, &guard));
+                drop(cell.replace(Some(chunk), held));
+            }
+        }
+    }
+
+    /// Fills `index` with the chunks of today and of the change.
+    fn reordered(
+        &mut self,
+        mut index: KBox<RcuBox<Index>>,
+        held: &Held<'_, LOCK>,
+    ) -> KBox<RcuBox<Index>> {
+        let old = INDEX.load_held(held);
+        let (mut chunks, mut cells) = (mem::take(&mut self.chunks), mem::take(&mut self.cells));
+        let mut rest = &self.slots[..];
+        // There is room for all of it.
+        for i in 0..old.map_or(0, |old| old.chunks.len()).max(1) {
+            let part = Index::part(old, i, &mut rest);
+            if let Some(cell) = part.cell.filter(|_| part.slots.is_empty()) {
+                let _ = index.firsts.push_within_capacity(part.first);
+                let _ = index.chunks.push_within_capacity(cell.clone());
+                continue;
+            }
+            let (slots, pieces) = part.count(self.adds, held);
+            let mut merged = part.merged(self.adds, held);
+            for piece in 0..pieces {
+                let (Some(mut chunk), Some(cell)) = (chunks.pop(), cells.pop()) else {
+                    break;
                 };
-                put(slot, region);
+                // INVARIANT: In order, and as many as fit.
+                fill(&mut chunk, slots.div_ceil(pieces), &mut merged);
+                let first = match chunk.0.first() {
+                    Some(slot) if piece != 0 => slot.base,
+                    _ => part.first,
+                };
+                let _ = index.firsts.push_within_capacity(first);
+                let cell = cell.write(RcuCell::new(chunk)).into();
+                let _ = index.chunks.push_within_capacity(cell);
             }
         }
-        while let Some((slot, region)) = new.as_mut().and_then(|n| n.next_below(usize::MAX)) {
-            put(slot, region);
+        // INVARIANT: One `first` was pushed with each chunk. What was in front of the first may be
+        // gone.
+        if let Some(first) = index.firsts.first_mut() {
+            *first = 0;
         }
-        // INVARIANT: Merged in order; the caller has asked `overlap()`.
         index
     }
 }
 
-/// A plugin's regions in the order of their addresses.
-struct Sorted<'h> {
-    plugin: &'h Arc<Plugin>,
-    regions: &'h [Region],
-    /// The base of the region that was given last.
-    last: Option<usize>,
-}
-
-impl<'h> Sorted<'h> {
-    fn new(plugin: &'h Arc<Plugin>, held: &'h Held<'_, LOCK>) -> Self {
-        Self {
-            plugin,
-            regions: plugin.tables_held(held).map_or(&[], |t| &t.regions),
-            last: None,
-        }
-    }
-
-    /// The lowest region that was not given yet, if it begins below `limit`. There are few regions.
-    fn next_below(&mut self, limit: usize) -> Option<(Slot, &'h Region)> {
-        let last = self.last;
-        let (i, region) = self
-            .regions
-            .iter()
-            .enumerate()
-            .filter(|(_, r)| last.is_none_or(|last| r.base > last))
-            .min_by_key(|(_, r)| r.base)
-            .filter(|(_, r)| r.base < limit)?;
-        self.last = Some(region.base);
-        let slot = Slot {
-            base: region.base,
-            region: i as u32,
-            plugin: self.plugin.clone(),
-        };
-        Some((slot, region))
+/// Moves up to `n` slots into an empty chunk.
+fn fill<'a>(chunk: &mut Chunk, n: usize, slots: &mut impl Iterator<Item = &'a Slot>) {
+    for slot in slots.take(n) {
+        // There is room.
+        let _ = chunk.0.push_within_capacity(slot.clone());
     }
 }

@@ -15,3 +15,17 @@ pub(crate) struct Writers {
     /// The names of UNFORMED plugins: reserved, and invisible to readers.
     pub(crate) unformed: KVec<Name>,
 }
+
+impl Writers {
+    /// Takes a name off the reserved ones.
+    pub(crate) fn form(&mut self, name: Name) {
+        let names = &mut self.unformed;
+        // The last one takes its place.
+        let at = names.iter().position(|n| *n == name);
+        if let (Some(at), Some(last)) = (at, names.pop()) {
+            if let Some(name) = names.get_mut(at) {
+                *name = last;
+            }
+        }
+    }
+}

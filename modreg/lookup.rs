@@ -11,6 +11,10 @@ use super::{
         Place, //
     },
     name::Name,
+    names::{
+        Bearer,
+        NAMES, //
+    },
     plugin::Plugin,
     primitives::{
         borrowed::CName,
@@ -20,7 +24,10 @@ use super::{
     symtab::Found,
     tables::Tables, //
 };
-use core::ffi::CStr;
+use core::{
+    ffi::CStr,
+    ptr, //
+};
 use kernel::{
     bindings::exception_table_entry,
     prelude::*, //
@@ -30,7 +37,7 @@ use kernel::{
 fn plugins<'g>(guard: &'g PreemptGuard) -> impl Iterator<Item = (&'g Plugin, &'g Tables)> {
     PLUGINS
         .iter(guard)
-        .filter_map(|p| Some((&**p, p.tables(guard)?)))
+        .filter_map(move |p| Some((&**p, p.tables(guard)?)))
 }
 
 /// An exported symbol.
@@ -46,13 +53,15 @@ pub(crate) struct Exported<'g> {
 /// Finds an exported symbol, newest plugin first, as `find_symbol()`. Where the caller may not use
 /// it, it stays hidden, and the log says so if asked for.
 pub(crate) fn find_symbol<'g>(
-    name: &CStr,
+    name: &'g CStr,
     gplok: bool,
     warn: bool,
     guard: &'g PreemptGuard,
 ) -> Option<Exported<'g>> {
-    plugins(guard).find_map(|(plugin, tables)| {
-        let (value, gpl_only) = tables.exports.find(name.into())?;
+    NAMES.find(name.into(), guard).find_map(|bearer| {
+        let Bearer::Export(plugin, value, gpl_only) = bearer else {
+            return None;
+        };
         if gpl_only && !gplok {
             if warn {
                 pr_warn!(
@@ -127,20 +136,33 @@ pub(crate) fn get_kallsym(mut n: u32, guard: &PreemptGuard) -> Option<Kallsym<'_
 }
 
 /// The address of "plugin:symbol" or "symbol", as `module_kallsyms_lookup_name()`.
-pub(crate) fn kallsyms_lookup_name(name: &CStr, guard: &PreemptGuard) -> Option<usize> {
+pub(crate) fn kallsyms_lookup_name<'g>(name: &'g CStr, guard: &'g PreemptGuard) -> Option<usize> {
     let bytes = name.to_bytes_with_nul();
     // A colon behind the longest name of a plugin belongs to the symbol, as in the kernel.
     let colon = bytes
         .iter()
         .take(crate::bindings::MODREG_NAME_LEN as usize)
         .position(|&b| b == b':');
-    if let Some(colon) = colon {
-        let plugin = bytes.get(..colon)?;
-        let symbol = CStr::from_bytes_with_nul(bytes.get(colon.wrapping_add(1)..)?).ok()?;
-        let (_, tables) = plugins(guard).find(|(p, _)| p.name().is(plugin))?;
-        return tables.symtab.find_name(symbol);
-    }
-    plugins(guard).find_map(|(_, tables)| tables.symtab.find_name(name).filter(|&v| v != 0))
+    let (plugin, symbol) = match colon {
+        Some(colon) => {
+            let symbol = bytes.get(colon.wrapping_add(1)..)?;
+            (bytes.get(..colon), CStr::from_bytes_with_nul(symbol).ok()?)
+        }
+        None => (None, name),
+    };
+    let mut last = None;
+    NAMES
+        .find(symbol.into(), guard)
+        .filter_map(|b| match b {
+            Bearer::Symbol(p, value) if plugin.is_none_or(|name| p.name().is(name)) => {
+                Some((p, value))
+            }
+            _ => None,
+        })
+        // In one plugin the first counts.
+        .filter(|&(p, _)| !last.replace(p).is_some_and(|last| ptr::eq(last, p)))
+        .map(|(_, value)| value)
+        .find(|&value| value != 0)
 }
 
 /// The exception entry for the instruction at `addr`, as `search_module_extables()`.
@@ -155,7 +177,7 @@ pub(crate) fn is_address(addr: usize, guard: &PreemptGuard) -> bool {
 
 /// The plugin whose code `addr` lies in, as `__module_text_address()`.
 pub(crate) fn text_address(addr: usize, guard: &PreemptGuard) -> Option<&Plugin> {
-    if !Index::may_be_text(addr, guard) {
+    if !Index::may_be_text(addr) {
         return None;
     }
     Index::find(addr, guard)

@@ -2,7 +2,10 @@
 
 //! The names of plugins.
 
-use super::primitives::errno::enametoolong;
+use super::primitives::{
+    borrowed::CName,
+    errno::enametoolong, //
+};
 use crate::bindings;
 use core::ffi::CStr;
 use kernel::{
@@ -44,7 +47,13 @@ impl Name {
 
     /// The name as a string.
     pub(crate) fn as_cstr(&self) -> &CStr {
-        CStr::from_bytes_until_nul(&self.0).unwrap_or(c"")
+        self.as_cname().to_cstr()
+    }
+
+    /// The name, without counting its bytes.
+    #[inline]
+    pub(crate) fn as_cname(&self) -> CName<'_> {
+        (&self.0).into()
     }
 
     /// Whether this is `name`.

@@ -5,17 +5,18 @@
 use super::{
     lock::LOCK,
     name::Name,
+    names::Linked,
     primitives::{
         callback::Callback,
         module::{
             Module,
             ModuleState, //
         },
-        preempt::PreemptGuard,
         rcu::{
             Held,
             RcuBox,
             RcuCell,
+            RcuRead,
             Retired, //
         },
         rculist::Entry, //
@@ -50,11 +51,15 @@ pub(crate) enum State {
 }
 
 /// What lies under the lock.
+#[derive(Default)]
 pub(crate) struct Links {
     /// What takes the plugin off the list.
     pub(crate) entry: Option<Entry<Arc<Plugin>, LOCK>>,
-    /// The tables without what is in init regions, for when the plugin is LIVE.
-    pub(crate) core: Option<KBox<RcuBox<Tables>>>,
+    /// Its names.
+    pub(crate) names: Option<Linked>,
+    /// The tables without what is in init regions, for when the plugin is LIVE, and the names that
+    /// it has until then.
+    pub(crate) core: Option<(KBox<RcuBox<Tables>>, Linked)>,
 }
 
 /// A registered plugin.
@@ -82,8 +87,6 @@ impl Plugin {
         name: Name,
         owner: Option<Module>,
         follows_owner: bool,
-        full: KBox<RcuBox<Tables>>,
-        core: Option<KBox<RcuBox<Tables>>>,
         exit: Callback<()>,
     ) -> Self {
         // INVARIANT: COMING, so without references.
@@ -94,9 +97,9 @@ impl Plugin {
             state: Atomic::new(State::Coming as u32),
             started: Atomic::new(false),
             refs: Atomic::new(0),
-            tables: RcuCell::new(full),
+            tables: RcuCell::empty(),
             exit,
-            links: GlobalLockedBy::new(Links { entry: None, core }),
+            links: GlobalLockedBy::new(Links::default()),
         }
     }
 
@@ -129,14 +132,17 @@ impl Plugin {
         }
     }
 
-    /// What readers find in it; nothing once it is unlinked. From any context.
-    pub(crate) fn tables<'g>(&'g self, guard: &'g PreemptGuard) -> Option<&'g Tables> {
-        self.tables.load(guard)
+    /// What readers find in it; nothing before it is published and once it is unlinked. From any
+    /// context.
+    #[inline]
+    pub(crate) fn tables<'a>(&'a self, by: impl RcuRead<'a, LOCK>) -> Option<&'a Tables> {
+        by.read(&self.tables)
     }
 
-    /// The same for writers.
-    pub(crate) fn tables_held<'h>(&'h self, held: &'h Held<'_, LOCK>) -> Option<&'h Tables> {
-        self.tables.load_held(held)
+    /// Publishes what readers find while it is COMING.
+    pub(crate) fn publish(&self, full: KBox<RcuBox<Tables>>, held: &mut Held<'_, LOCK>) {
+        // It was empty.
+        let _none = self.tables.replace(Some(full), held);
     }
 
     /// What the lock protects.

@@ -8,14 +8,22 @@
 
 use super::{
     index::{
+        Change,
         Index,
-        Room,
         INDEX, //
     },
-    lock::LOCK,
+    lock::{
+        Writers,
+        LOCK, //
+    },
     name::Name,
+    names::{
+        NameSet,
+        NAMES, //
+    },
     plugin::{
         Gone,
+        Links,
         Plugin,
         State, //
     },
@@ -52,10 +60,14 @@ use super::{
     tables::Tables,
     trace, //
 };
-use core::ptr;
+use core::mem;
 use kernel::{
+    alloc::AllocError,
     prelude::*,
-    sync::Arc,
+    sync::{
+        Arc,
+        GlobalGuard, //
+    },
     time::{
         delay::fsleep,
         Delta, //
@@ -71,31 +83,31 @@ rculist_head! {
 pub(crate) static LAST_UNLOADED: RcuCell<Gone, LOCK> = RcuCell::empty();
 
 /// A name that no other plugin can take, and that no reader sees: an UNFORMED plugin.
-struct Reservation(Name);
+struct Reservation(Option<Name>);
 
 impl Reservation {
     fn new(name: Name) -> Result<Self, Refusal> {
         let mut lock = LOCK.lock();
-        let taken = PLUGINS
-            .iter(&PreemptGuard::new())
-            .any(|p| *p.name() == name);
+        let taken = NAMES.plugin(&name, &PreemptGuard::new()).is_some();
         if taken || lock.unformed.contains(&name) {
             return Err(Refusal::new(EEXIST, "the name is taken"));
         }
         lock.unformed.push(name, GFP_KERNEL)?;
-        Ok(Self(name))
+        Ok(Self(Some(name)))
+    }
+
+    /// Gives the name up, or to the plugin that is published under the same lock.
+    fn end(mut self, writers: &mut Writers) {
+        if let Some(name) = self.0.take() {
+            writers.form(name);
+        }
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        let names = &mut LOCK.lock().unformed;
-        // The last one takes its place.
-        let at = names.iter().position(|name| *name == self.0);
-        if let (Some(at), Some(last)) = (at, names.pop()) {
-            if let Some(name) = names.get_mut(at) {
-                *name = last;
-            }
+        if let Some(name) = self.0.take() {
+            LOCK.lock().form(name);
         }
     }
 }
@@ -141,37 +153,10 @@ pub(crate) fn register(
     let content = content()?;
 
     let regions = content.full.regions.len();
-    let (symbols, core) = (content.full.symtab.len(), content.core);
-    let full = RcuBox::new(content.full)?;
-    let core = core.map(RcuBox::new).transpose()?;
-    let plugin = Plugin::new(name, by.owner, by.follows, full, core, exit);
+    let symbols = content.full.symtab.len();
+    let plugin = Plugin::new(name, by.owner, by.follows, exit);
     let plugin = Arc::new(plugin, GFP_KERNEL)?;
-    let mut node = Some(Node::new(plugin.clone())?);
-
-    // Others may fill the room between its making and the lock; then it takes another turn.
-    while let Some(unpublished) = node.take() {
-        let room = Room::new(regions)?;
-        let mut lock = LOCK.lock();
-        let mut held = Held::new(&mut lock);
-        if !room.suffices(regions, &held) {
-            node = Some(unpublished);
-            continue;
-        }
-        if let Some(tables) = plugin.tables_held(&held) {
-            let there = tables.regions.iter().find_map(|r| Index::overlap(r, &held));
-            if let Some(there) = there {
-                let refusal = Refusal::new(EEXIST, "a region overlaps plugin");
-                return Err(refusal.by(*there.name()));
-            }
-        }
-        let index = Index::with(room, Some(&plugin), |_| false, &held);
-        let entry = PLUGINS.add(unpublished, &mut held);
-        let old = INDEX.replace(Some(index), &mut held);
-        plugin.links().as_mut(&mut lock).entry = Some(entry);
-        drop(lock);
-        drop(old);
-    }
-    drop(reservation);
+    publish(&plugin, content, reservation)?;
     trace::plugin_register(&name, regions, symbols);
     pr_info!(
         "{}: coming, {} regions, {} symbols\n",
@@ -184,11 +169,14 @@ pub(crate) fn register(
         remove_now(&plugin);
         return Err(refusal);
     }
-    plugin.set_started(&Held::new(&mut LOCK.lock()));
+    let mut lock = LOCK.lock();
+    plugin.set_started(&Held::new(&mut lock));
     // Where the owner is COMING, its LIVE event is still to come and finds the plugin started.
     let coming = by.owner.is_some_and(|m| m.state() == ModuleState::Coming);
     if !(by.follows && coming) {
-        go_live(&plugin);
+        go_live(&plugin, lock);
+    } else {
+        drop(lock);
     }
     // The owner may have gone meanwhile, and its GOING event with it.
     if owner_going() {
@@ -198,14 +186,68 @@ pub(crate) fn register(
     Ok(plugin)
 }
 
+/// Makes `plugin` visible with `content`.
+fn publish(
+    plugin: &Arc<Plugin>,
+    content: Content,
+    reservation: Reservation,
+) -> Result<(), Refusal> {
+    let Content { full, core } = content;
+    let node = Node::new(plugin.clone())?;
+    let mut change = Change::new(true, [(plugin, &full.regions[..])].into_iter())?;
+    let names = NameSet::new(plugin, core.as_ref().unwrap_or(&full))?;
+    let init = match &core {
+        Some(_) => Some(NameSet::new(plugin, &full)?),
+        None => None,
+    };
+    let full = RcuBox::new(full)?;
+    let core = core.map(RcuBox::new).transpose()?;
+
+    // Others may use up what room there is while memory for more is taken without the lock.
+    let mut lock = loop {
+        let mut lock = LOCK.lock();
+        let held = Held::new(&mut lock);
+        if let Some(there) = full.regions.iter().find_map(|r| Index::overlap(r, &held)) {
+            let refusal = Refusal::new(EEXIST, "a region overlaps plugin");
+            return Err(refusal.by(*there.name()));
+        }
+        if let Some(lack) = change.lacks(&held) {
+            drop(lock);
+            change.provide(lack)?;
+        } else if let Some(lack) = NAMES.lacks(&[Some(&names), init.as_ref()], &held) {
+            drop(lock);
+            let more = lack.more()?;
+            NAMES.extend(more, &mut Held::new(&mut LOCK.lock()));
+        } else {
+            break lock;
+        }
+    };
+    let mut held = Held::new(&mut lock);
+    plugin.publish(full, &mut held);
+    let entry = PLUGINS.add(node, &mut held);
+    change.apply(&mut held);
+    let names = NAMES.link(names, &mut held);
+    let init = init.map(|init| NAMES.link(init, &mut held));
+    *plugin.links().as_mut(&mut lock) = Links {
+        entry: Some(entry),
+        names: Some(names),
+        core: core.zip(init),
+    };
+    reservation.end(&mut lock);
+    Ok(())
+}
+
 /// Makes a started plugin LIVE, if it is COMING still. Follows the end of `do_init_module()`.
-fn go_live(plugin: &Plugin) {
-    let mut lock = LOCK.lock();
+fn go_live(plugin: &Plugin, mut lock: GlobalGuard<LOCK>) {
     if plugin.state() != State::Coming {
         return;
     }
-    let core = plugin.links().as_mut(&mut lock).core.take();
-    let full = plugin.go_live(core, &mut Held::new(&mut lock));
+    let (core, init) = plugin.links().as_mut(&mut lock).core.take().unzip();
+    let mut held = Held::new(&mut lock);
+    let full = plugin.go_live(core, &mut held);
+    if let Some(init) = init {
+        NAMES.unlink(&init, &mut held);
+    }
     drop(lock);
     trace::plugin_live(plugin.name());
     pr_info!("{}: live\n", plugin.name());
@@ -303,27 +345,33 @@ fn take_off(entry: Entry<Arc<Plugin>, LOCK>, held: &mut Held<'_, LOCK>) -> Remov
 /// Unlinks `plugins` under `stop_machine()`. When it returns, no reader can hold one.
 ///
 /// No error stands in the way of this but that of `stop_machine()`: where there is no memory for an
-/// index without them, today's stays, and leads to plugins that have no tables.
+/// index without them, it goes on leading to plugins that have no tables.
 fn unlink<R>(plugins: &[Arc<Plugin>], off: impl FnOnce(&mut Held<'_, LOCK>) -> R + Send) -> Result
 where
     R: Retire + Send,
 {
-    let room = Room::new(0).ok();
     let last = plugins.last().map(|p| RcuBox::new(Gone::new(p)));
     let last = last.and_then(Result::ok);
 
     let mut lock = LOCK.lock();
     let mut held = Held::new(&mut lock);
-    let goes = |p: &Plugin| plugins.iter().any(|q| ptr::eq(p, &**q));
-    let index = room
-        .filter(|room| room.suffices(0, &held))
-        .map(|room| Index::with(room, None, goes, &held));
+    let change = without(plugins, &held).ok();
     let done = stop_machine(|_stopped| {
         let off = off(&mut held);
-        let old = index.and_then(|index| INDEX.replace(Some(index), &mut held));
         let last = last.and_then(|last| LAST_UNLOADED.replace(Some(last), &mut held));
-        (off, (old, last))
+        (off, last)
     });
+    // They have no tables any more, so readers pass them by until here.
+    if let Some(change) = change {
+        change.apply(&mut held);
+    }
+    for plugin in plugins {
+        let Links { names, core, .. } = mem::take(plugin.links().as_mut(&mut lock));
+        let mut held = Held::new(&mut lock);
+        for names in [names, core.unzip().1].iter().flatten() {
+            NAMES.unlink(names, &mut held);
+        }
+    }
     drop(lock);
     // No reader is left: their tables are freed here, they themselves with their last handle.
     drop(done?);
@@ -332,6 +380,16 @@ where
         pr_info!("{}: gone\n", plugin.name());
     }
     Ok(())
+}
+
+/// The index without `plugins`. Takes memory, which there may be none of.
+fn without(plugins: &[Arc<Plugin>], held: &Held<'_, LOCK>) -> Result<Change, AllocError> {
+    let regions = plugins
+        .iter()
+        .filter_map(|p| Some((p, &p.tables(held)?.regions[..])));
+    let mut change = Change::new(false, regions)?;
+    change.provide(change.needs(held))?;
+    Ok(change)
 }
 
 /// A plugin of `module` that `which` is true of.
@@ -350,7 +408,7 @@ impl ModuleNotify for Owners {
         match state {
             ModuleState::Live => {
                 while let Some(plugin) = owned_by(module, Plugin::awaits_owner) {
-                    go_live(&plugin);
+                    go_live(&plugin, LOCK.lock());
                 }
             }
             ModuleState::Going => {
@@ -373,5 +431,6 @@ pub(crate) fn clear() {
     let mut lock = LOCK.lock();
     let mut held = Held::new(&mut lock);
     drop(INDEX.replace(None, &mut held));
+    NAMES.clear(&mut held);
     drop(LAST_UNLOADED.replace(None, &mut held));
 }

@@ -4,12 +4,9 @@
 //!
 //! The symbols stay in the form and the order of their owner's ELF table, as in `struct
 //! mod_kallsyms`, and are borrowed where the owner allows it. On top of that there are, for one
-//! symbol,
-//!
-//! - 4 bytes: its place in the order of addresses;
-//! - 1 byte: every eighth address, so that the search touches few cache lines before it looks at
-//!   the symbols themselves;
-//! - 5.3 bytes: a hash table over the names.
+//! symbol, 4 bytes for its place in the order of addresses and 1 for every eighth address, so that
+//! the search touches few cache lines before it looks at the symbols themselves. Names are found
+//! over all plugins at once, in `names.rs`.
 
 use super::{
     primitives::{
@@ -23,7 +20,6 @@ use super::{
     refusal::Refusal,
     tables::Region, //
 };
-use core::ffi::CStr;
 use kernel::{
     bindings::Elf64_Sym,
     prelude::*,
@@ -76,7 +72,8 @@ impl Symbols {
         self.types.get(i as usize).copied().unwrap_or(b'?')
     }
 
-    fn is_defined(&self, i: u32) -> bool {
+    /// Whether symbol `i` is defined here.
+    pub(crate) fn is_defined(&self, i: u32) -> bool {
         self.syms
             .get(i as usize)
             .is_some_and(|sym| sym.st_shndx != SHN_UNDEF)
@@ -113,7 +110,6 @@ pub(crate) struct Symtab {
     visible: Option<KVVec<u32>>,
     order: KVVec<u32>,
     samples: KVVec<usize>,
-    names: Names,
 }
 
 impl Symtab {
@@ -177,13 +173,11 @@ impl Symtab {
             r.symbols = below(r.base)..below(r.base.wrapping_add(r.size));
         }
 
-        let names = Names::new(&symbols, count, nth)?;
         Ok(Self {
             symbols,
             visible,
             order,
             samples,
-            names,
         })
     }
 
@@ -195,7 +189,7 @@ impl Symtab {
     }
 
     /// The symbols.
-    pub(crate) fn symbols(&self) -> &Symbols {
+    pub(crate) fn symbols(&self) -> &Arc<Symbols> {
         &self.symbols
     }
 
@@ -208,6 +202,8 @@ impl Symtab {
     /// any context.
     #[inline]
     pub(crate) fn find(&self, addr: usize, region: &Region) -> Option<Found<'_>> {
+        let syms = &self.symbols.syms[..];
+        let value = |i: u32| syms.get(i as usize).map_or(0, |sym| sym.st_value as usize);
         let (low, high) = (region.symbols.start as usize, region.symbols.end as usize);
         // The samples that are in the region, but for one that may be on its first symbol.
         let first = (low / STRIDE).wrapping_add(1);
@@ -217,31 +213,24 @@ impl Symtab {
             .unwrap_or(&[]);
         let sample = first.wrapping_add(samples.partition_point(|&value| value <= addr));
         let start = low.max(sample.wrapping_sub(1).wrapping_mul(STRIDE));
-        let block = self
-            .order
-            .get(start..high.min(sample.wrapping_mul(STRIDE)))?;
-        let n = block.partition_point(|&i| self.symbols.value(i) <= addr);
-
-        let symbol = *block.get(n.checked_sub(1)?)?;
-        let value = self.symbols.value(symbol);
-        let next = start.wrapping_add(n);
-        let end = if next < high {
-            self.symbols.value(*self.order.get(next)?)
-        } else {
-            region.base.wrapping_add(region.size)
-        };
+        let order = self.order.get(start..high)?;
+        // The last symbol at or below the address, and the first one above it.
+        let mut found = None;
+        let mut end = region.base.wrapping_add(region.size);
+        for &i in order.iter().take(STRIDE.wrapping_add(1)) {
+            let value = value(i);
+            if value > addr {
+                end = value;
+                break;
+            }
+            found = Some((i, value));
+        }
+        let (symbol, value) = found?;
         Some(Found {
             name: self.symbols.name(symbol),
             size: end.wrapping_sub(value),
             offset: addr.wrapping_sub(value),
         })
-    }
-
-    /// The address of the first symbol called `name`, as `find_kallsyms_symbol_value()`. Constant;
-    /// from any context.
-    pub(crate) fn find_name(&self, name: &CStr) -> Option<usize> {
-        let symbol = self.names.find(&self.symbols, name.into())?;
-        Some(self.symbols.value(symbol))
     }
 }
 
@@ -249,65 +238,5 @@ fn nth(visible: &Option<KVVec<u32>>, n: u32) -> u32 {
     match visible {
         Some(list) => list.get(n as usize).copied().unwrap_or(u32::MAX),
         None => n,
-    }
-}
-
-/// A hash table from names to the first symbol of that name.
-///
-/// # Invariants
-///
-/// A slot is 0 where empty, and otherwise 1 more than a symbol's number. At least one slot is
-/// empty; between a name's own slot and its symbol none is.
-struct Names(KVVec<u32>);
-
-impl Names {
-    fn new(symbols: &Symbols, count: u32, nth: impl Fn(u32) -> u32) -> Result<Self, Refusal> {
-        let n = count as usize;
-        // INVARIANT: All slots are empty.
-        let mut this = Self(KVVec::from_elem(
-            0,
-            n.wrapping_add(n / 3).wrapping_add(1),
-            GFP_KERNEL,
-        )?);
-        for symbol in (0..count).map(nth) {
-            let name = symbols.name(symbol);
-            if !symbols.is_defined(symbol) || name.is_empty() {
-                continue;
-            }
-            let (slot, found) = this.probe(symbols, name);
-            if found.is_some() {
-                continue;
-            }
-            if let Some(slot) = this.0.get_mut(slot) {
-                // INVARIANT: The first empty slot from the name's own.
-                *slot = symbol.wrapping_add(1);
-            }
-        }
-        Ok(this)
-    }
-
-    /// Where `name` is or would be, and which symbol bears it.
-    fn probe(&self, symbols: &Symbols, name: CName<'_>) -> (usize, Option<u32>) {
-        let mut slot = (u64::from(name.hash()).wrapping_mul(self.0.len() as u64) >> 32) as usize;
-        loop {
-            match self.0.get(slot) {
-                None => slot = 0,
-                Some(0) => return (slot, None),
-                Some(&full) => {
-                    let symbol = full.wrapping_sub(1);
-                    if symbols.name(symbol).cmp(name).is_eq() {
-                        return (slot, Some(symbol));
-                    }
-                    slot = slot.wrapping_add(1);
-                }
-            }
-        }
-    }
-
-    fn find(&self, symbols: &Symbols, name: CName<'_>) -> Option<u32> {
-        if name.is_empty() {
-            return None;
-        }
-        self.probe(symbols, name).1
     }
 }

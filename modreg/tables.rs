@@ -8,7 +8,10 @@ use super::{
     symtab::Symtab, //
 };
 use core::ops::Range;
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
 
 /// A range of addresses that a plugin owns.
 ///
@@ -59,9 +62,11 @@ pub(crate) struct Tables {
     /// Its symbols.
     pub(crate) symtab: Symtab,
     /// Its exported symbols.
-    pub(crate) exports: Exports,
+    pub(crate) exports: Arc<Exports>,
     /// Its exception entries.
     pub(crate) extable: Extable,
+    /// Whether these are for the time until the plugin is LIVE only.
+    pub(crate) init: bool,
 }
 
 impl Tables {

@@ -144,7 +144,7 @@ unsafe fn content(desc: &modreg_plugin_desc) -> Result<Content, Refusal> {
 
     // SAFETY: By the requirement of this function.
     let (symbols, exports) = unsafe { symbols(desc, &regions) }?;
-    let exports_of = |hidden: &[Region]| -> Result<Exports, Refusal> {
+    let exports_of = |hidden: &[Region]| -> Result<Arc<Exports>, Refusal> {
         let mut seen = KVec::new();
         for export in &exports {
             let value = symbols.value(export.symbol);
@@ -152,7 +152,10 @@ unsafe fn content(desc: &modreg_plugin_desc) -> Result<Content, Refusal> {
                 seen.push(*export, GFP_KERNEL)?;
             }
         }
-        Exports::marked(symbols.clone(), seen)
+        Ok(Arc::new(
+            Exports::marked(symbols.clone(), seen)?,
+            GFP_KERNEL,
+        )?)
     };
     // SAFETY: By the requirement of this function, which has the table stay until the plugin is
     // unregistered.
@@ -167,6 +170,7 @@ unsafe fn content(desc: &modreg_plugin_desc) -> Result<Content, Refusal> {
                 exports: exports_of(hidden)?,
                 extable: extable(&regions)?,
                 regions: core,
+                init: false,
             })
         }
         Err(()) => None,
@@ -176,6 +180,7 @@ unsafe fn content(desc: &modreg_plugin_desc) -> Result<Content, Refusal> {
         exports: exports_of(&[])?,
         extable: extable(&regions)?,
         regions,
+        init: core.is_some(),
     };
     Ok(Content { full, core })
 }

@@ -272,7 +272,7 @@ export! {
             return 0;
         };
         // SAFETY: By the requirement of this function.
-        unsafe { put_name(plugin, bindings::MODREG_NAME_LEN, owner.name().as_cstr().into()) };
+        unsafe { put_name(plugin, bindings::MODREG_NAME_LEN, owner.name().as_cname()) };
         let Some(found) = found else {
             return 0;
         };
@@ -310,7 +310,7 @@ export! {
         unsafe {
             put(size, found.size);
             put(offset, found.offset);
-            put_name(plugin, bindings::MODREG_NAME_LEN, owner.name().as_cstr().into());
+            put_name(plugin, bindings::MODREG_NAME_LEN, owner.name().as_cname());
             put_name(name, KSYM_NAME_LEN, found.name);
         }
         0

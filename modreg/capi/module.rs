@@ -158,9 +158,10 @@ unsafe fn tables(module: Module, with_init: bool) -> Result<Tables, Refusal> {
     let extable = Extable::new(module.extable(), &self::regions(module, true)?)?;
     Ok(Tables {
         symtab: Symtab::new(symbols, &mut regions, &[])?,
-        exports: Exports::Kernel(module.ksymtab()),
+        exports: Arc::new(Exports::Kernel(module.ksymtab()), GFP_KERNEL)?,
         extable,
         regions,
+        init: with_init,
     })
 }
 

@@ -164,6 +164,18 @@ impl<'a> CName<'a> {
     }
 }
 
+impl<'a, const N: usize> From<&'a [u8; N]> for CName<'a> {
+    /// What comes before the first NUL; nothing where the last byte is none.
+    #[inline]
+    fn from(bytes: &'a [u8; N]) -> Self {
+        match bytes.last() {
+            // SAFETY: There is a NUL.
+            Some(0) => unsafe { Self::from_ptr(bytes.as_ptr().cast()) },
+            _ => c"".into(),
+        }
+    }
+}
+
 impl<'a> From<&'a CStr> for CName<'a> {
     #[inline]
     fn from(s: &'a CStr) -> Self {

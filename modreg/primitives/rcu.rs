@@ -29,7 +29,6 @@ use kernel::{
     prelude::*,
     sync::{
         atomic::{
-            Acquire,
             Atomic,
             Relaxed,
             Release, //
@@ -225,6 +224,20 @@ pub(crate) fn rcu_barrier() {
     unsafe { bindings::rcu_barrier() };
 }
 
+/// Reads a pointer that a writer replaces, as `rcu_dereference()`: one load, and what is read through
+/// the pointer is ordered behind it by depending on it.
+///
+/// Inline, unlike `Atomic::load()`: the readers are made of this.
+///
+/// # Safety
+///
+/// `ptr` must be valid for reads, and written by atomic stores only.
+#[inline(always)]
+pub(super) unsafe fn rcu_dereference<T>(ptr: *const *mut T) -> *mut T {
+    // SAFETY: By the requirement of this function. A volatile read is what `READ_ONCE()` is.
+    unsafe { ptr.read_volatile() }
+}
+
 /// An RCU-protected pointer, written under the global lock `B`.
 ///
 /// # Invariants
@@ -277,17 +290,18 @@ impl<T: Send + Sync, B: GlobalLockBackend> RcuCell<T, B> {
     /// What the cell holds, as `rcu_dereference()`. From any context.
     #[inline]
     pub(crate) fn load<'g>(&'g self, _guard: &'g PreemptGuard) -> Option<&'g T> {
-        // SAFETY: By the type invariant the pointer is null or valid. What `replace()` takes out is
-        // reclaimed only after the guard is dropped, and the cell itself outlives the borrow.
-        unsafe { self.ptr.load(Acquire).as_ref() }.map(|b| &**b)
+        // SAFETY: `replace()` stores atomically. By the type invariant the pointer is null or valid.
+        // What `replace()` takes out is reclaimed only after the guard is dropped, and the cell
+        // itself outlives the borrow.
+        unsafe { rcu_dereference(self.ptr.as_ptr()).as_ref() }.map(|b| &**b)
     }
 
     /// What the cell holds, read by its writer, as `rcu_dereference_protected()`.
     #[inline]
     pub(crate) fn load_held<'h>(&'h self, _held: &'h Held<'_, B>) -> Option<&'h T> {
         // SAFETY: By the type invariant the pointer is null or valid, and `replace()` needs the
-        // evidence that is borrowed here.
-        unsafe { self.ptr.load(Relaxed).as_ref() }.map(|b| &**b)
+        // evidence that is borrowed here, so nobody writes it meanwhile.
+        unsafe { self.ptr.as_ptr().read().as_ref() }.map(|b| &**b)
     }
 
     /// Publishes `new`, as `rcu_replace_pointer()`, and gives back what was there.
@@ -303,6 +317,26 @@ impl<T: Send + Sync, B: GlobalLockBackend> RcuCell<T, B> {
         // SAFETY: By the type invariant `old` came from a `KBox` that the cell owned. Only one
         // writer is here at a time, so it is taken once, and the store made it unreachable.
         NonNull::new(old).map(|p| unsafe { Retired::new(p) })
+    }
+}
+
+/// Evidence that allows to read an [`RcuCell`]: a reader's guard, or the writers' lock.
+pub(crate) trait RcuRead<'a, B: GlobalLockBackend>: Copy {
+    /// What `cell` holds.
+    fn read<T: Send + Sync>(self, cell: &'a RcuCell<T, B>) -> Option<&'a T>;
+}
+
+impl<'a, B: GlobalLockBackend> RcuRead<'a, B> for &'a PreemptGuard {
+    #[inline]
+    fn read<T: Send + Sync>(self, cell: &'a RcuCell<T, B>) -> Option<&'a T> {
+        cell.load(self)
+    }
+}
+
+impl<'a, B: GlobalLockBackend> RcuRead<'a, B> for &'a Held<'_, B> {
+    #[inline]
+    fn read<T: Send + Sync>(self, cell: &'a RcuCell<T, B>) -> Option<&'a T> {
+        cell.load_held(self)
     }
 }
 

@@ -7,6 +7,7 @@
 use super::{
     preempt::PreemptGuard,
     rcu::{
+        rcu_dereference,
         Held,
         RcuBox,
         Retired, //
@@ -21,19 +22,7 @@ use core::{
         NonNull, //
     },
 };
-use kernel::{
-    alloc::AllocError,
-    bindings,
-    prelude::*,
-    sync::{
-        atomic::{
-            Acquire,
-            Atomic, //
-        },
-        GlobalLockBackend, //
-    },
-    types::Opaque,
-};
+use kernel::{alloc::AllocError, bindings, prelude::*, sync::GlobalLockBackend, types::Opaque};
 
 /// A value with the links that put it on an [`RcuList`].
 #[repr(C)]
@@ -223,7 +212,7 @@ impl<'g, T> Iterator for Iter<'g, T> {
     #[inline]
     fn next(&mut self) -> Option<&'g T> {
         // SAFETY: By the type invariant `pos` is valid. Writers change `next` with a marked store.
-        let next = unsafe { Atomic::from_ptr(&raw mut (*self.pos).next) }.load(Acquire);
+        let next = unsafe { rcu_dereference(&raw const (*self.pos).next) };
         if ptr::eq(next, self.head) {
             return None;
         }
