@@ -6,7 +6,8 @@ SHELL := /bin/bash -o pipefail
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 .DEFAULT_GOAL := modules
 
-# Which of the distribution's kernels; the newest supported one where KVERSION is empty.
+# Which of the distribution's kernels, or of those that scripts/build-kernel builds; the newest supported
+# one where KVERSION is empty.
 FLAVOUR ?= amd64
 KVERSION ?=
 
@@ -16,7 +17,7 @@ cached = $(shell scripts/rust-kdir $(FLAVOUR) $(KVERSION))
 ifeq ($(origin KDIR),undefined)
   ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),modules)),)
     # A guest is asked for: its kernel must be one that can be booted.
-    ifneq ($(filter run test conformance lint,$(MAKECMDGOALS)),)
+    ifneq ($(filter run test test-modules quick conformance lint,$(MAKECMDGOALS)),)
       KDIR := $(cached)
     else ifneq ($(origin FLAVOUR)$(KVERSION),file)
       KDIR := $(cached)
@@ -54,15 +55,27 @@ modules: ## build modreg.ko and the samples (KDIR=..., or FLAVOUR=... and KVERSI
 run: modules ## boot a guest and show modreg at work in it
 	@scripts/boot --limit 120 $(KDIR) 'scripts/demo $(out)'
 
+# Some tests run on other kernels too, or only there: their '# on:' lines say so.
+others = $(if $(filter file,$(origin FLAVOUR))$(KDIR:$(cache)/%=),$(filter um kasan kcsan,$(sort $(shell \
+	sed -n 's/^\# on: //p' $(or $(TESTS:%=tests/%),tests/*.sh)))))
+
+.PHONY: test-modules
+test-modules: strict += MODREG_TESTS=m MODREG_EXPORTS=1600
+test-modules: modules
+
 .PHONY: test
-test: strict += MODREG_TESTS=m MODREG_EXPORTS=1600
-test: modules ## run the tests in guests: ends in 'N passed, N failed' (TESTS=... for some of them)
-	@scripts/test $(KDIR) $(out) $(TESTS)
+test: test-modules ## run the tests in guests: ends in 'N passed, N failed' (TESTS=... for some of them)
+	@$(foreach kernel,$(others),$(MAKE) FLAVOUR=$(kernel) test-modules &&) \
+	scripts/test $(KDIR) $(foreach kernel,$(others),$$(scripts/rust-kdir $(kernel) $(KVERSION))) $(TESTS)
+
+.PHONY: quick
+quick: ## the developer's inner loop: the KUnit suites, under User-mode Linux
+	@$(MAKE) FLAVOUR=um TESTS=kunit.sh test
 
 .PHONY: conformance
 conformance: strict += MODREG_TESTS=m MODREG_EXPORTS=100000
 conformance: modules ## compare each answer about 40 modules with the kernel's own: takes long, ends with the counts
-	@scripts/test $(KDIR) $(out) bpftrace.sh conformance_full.sh; status=$$?; \
+	@scripts/test $(KDIR) bpftrace.sh conformance_full.sh; status=$$?; \
 	sed -n 's/^# # \(question .*\)/\1/; t table; b; :table; p; n; s/^# # //; t table' $(out)/results/conformance_full.sh.output; \
 	exit $$status
 
@@ -99,5 +112,6 @@ help: ## this text
 	@sed -n 's/^\([a-z_-]*\):.*## /\1\t/p' Makefile | expand -t 18
 	@echo
 	@echo 'KDIR=...          a kernel build directory that Rust modules can be built against'
-	@echo 'FLAVOUR=...       amd64 (the default), cloud-amd64 or rt-amd64: a cached kernel of the distribution'
+	@echo 'FLAVOUR=...       amd64 (the default), cloud-amd64 or rt-amd64: a cached kernel of the distribution;'
+	@echo '                  kasan, kcsan, um: one built from its source'
 	@echo 'KVERSION=...      the start of its version, for example 7.3 or 7.2'

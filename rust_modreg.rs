@@ -55,6 +55,10 @@ mod report;
 #[path = "modreg/trace.rs"]
 mod trace;
 
+#[cfg(MODREG_KUNIT)]
+#[path = "tests/kunit/mod.rs"]
+mod kunit;
+
 use kernel::prelude::*;
 
 module! {

@@ -6,6 +6,9 @@
 #ifndef _MODREG_BINDINGS_HELPER_H
 #define _MODREG_BINDINGS_HELPER_H
 
+/* <linux/module_symbol.h> leaves this to others. */
+#include <linux/types.h>
+
 #include <linux/kdebug.h>
 #include <linux/module_symbol.h>
 #include <linux/panic_notifier.h>

@@ -90,7 +90,11 @@ unsigned long rust_helper_instruction_pointer(struct pt_regs *regs)
 
 unsigned long rust_helper_kernel_stack_pointer(struct pt_regs *regs)
 {
+#ifdef CONFIG_UML
+	return PT_REGS_SP(regs);
+#else
 	return kernel_stack_pointer(regs);
+#endif
 }
 
 bool rust_helper_user_mode(struct pt_regs *regs)

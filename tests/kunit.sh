@@ -1,0 +1,38 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The KUnit suites of tests/kunit/, each test of them one result.
+#
+# on: um kasan
+
+. "$(dirname "$0")/functions.sh"
+
+kunit=/sys/kernel/debug/kunit
+
+ktap_print_header
+[[ -d $kunit ]] || { ktap_skip_all "this kernel has no KUnit"; exit 4; }
+load modreg || ktap_exit_fail_msg "cannot load modreg"
+
+# Each test's verdict, as 'ok NAME' or 'not ok NAME', and what KUnit said of it before that.
+results()
+{
+	local suite
+	for suite in "$kunit"/modreg_*; do
+		echo > "$suite/run"
+		sed -nE "s/^    ((not )?ok) [0-9]+ (.*)/\1 ${suite##*/}: \3/p; s/^    (# .*)/\1/p" "$suite/results"
+	done
+}
+
+mapfile -t lines < <(results)
+ktap_set_plan $(($(printf '%s\n' "${lines[@]}" | grep -cE '^(not )?ok ') + 2))
+result "there are suites" test "${#lines[@]}" -gt 0
+for line in "${lines[@]}"; do
+	case $line in
+	'ok '*) ktap_test_pass "${line#ok }" ;;
+	'not ok '*) ktap_test_fail "${line#not ok }" ;;
+	*) echo "$line" ;;
+	esac
+done
+result "nothing is left" unload_all
+
+ktap_finished

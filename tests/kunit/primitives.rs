@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The kernel's primitives made safe: who sees what, and when it is freed.
+
+use crate::{
+    lock::LOCK,
+    primitives::{
+        preempt::{
+            preemptible,
+            PreemptGuard, //
+        },
+        rcu::{
+            rcu_barrier,
+            Held,
+            RcuBox,
+            RcuCell, //
+        },
+        rculist::{
+            rculist_head,
+            Entry,
+            Node, //
+        },
+        stop_machine::stop_machine, //
+    },
+};
+use kernel::{
+    prelude::*,
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    },
+};
+
+/// A number; how many of them are alive is counted.
+struct Counted(u32);
+
+static ALIVE: Atomic<i32> = Atomic::new(0);
+
+impl Counted {
+    fn new(n: u32) -> Self {
+        ALIVE.fetch_add(1, Relaxed);
+        Self(n)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        ALIVE.fetch_sub(1, Relaxed);
+    }
+}
+
+fn alive() -> i32 {
+    ALIVE.load(Relaxed)
+}
+
+fn boxed(n: u32) -> Result<KBox<RcuBox<Counted>>> {
+    Ok(RcuBox::new(Counted::new(n))?)
+}
+
+fn load(cell: &RcuCell<Counted, LOCK>) -> Option<u32> {
+    cell.load(&PreemptGuard::new()).map(|c| c.0)
+}
+
+rculist_head! {
+    static LIST: RcuList<Counted, LOCK>;
+}
+
+fn add(n: u32) -> Result<Entry<Counted, LOCK>> {
+    let node = Node::new(Counted::new(n))?;
+    Ok(LIST.add(node, &mut Held::new(&mut LOCK.lock())))
+}
+
+/// The digits of the numbers that are on the list, in its order.
+fn listed() -> u32 {
+    LIST.iter(&PreemptGuard::new())
+        .fold(0, |digits, c| digits * 10 + c.0)
+}
+
+#[kunit_tests(modreg_preempt)]
+mod preempt {
+    use super::*;
+
+    #[test]
+    fn guard_disables_preemption() {
+        assert!(preemptible());
+        let guard = PreemptGuard::new();
+        assert!(!preemptible());
+        drop(guard);
+        assert!(preemptible());
+    }
+
+    #[test]
+    fn guards_nest() {
+        let outer = PreemptGuard::new();
+        drop(PreemptGuard::new());
+        assert!(!preemptible());
+        drop(outer);
+        assert!(preemptible());
+    }
+}
+
+#[kunit_tests(modreg_rcu)]
+mod rcu {
+    use super::*;
+
+    #[test]
+    fn empty_cell() -> Result {
+        let cell = RcuCell::<Counted, LOCK>::empty();
+        assert_eq!(load(&cell), None);
+        let mut lock = LOCK.lock();
+        let mut held = Held::new(&mut lock);
+        assert!(cell.load_held(&held).is_none());
+        assert!(cell.replace(Some(boxed(1)?), &mut held).is_none());
+        drop(lock);
+        assert_eq!(load(&cell), Some(1));
+        Ok(())
+    }
+
+    #[test]
+    fn cell_owns_its_value() -> Result {
+        let before = alive();
+        let cell = RcuCell::<_, LOCK>::new(boxed(1)?);
+        assert_eq!(load(&cell), Some(1));
+        assert_eq!(alive(), before + 1);
+        drop(cell);
+        assert_eq!(alive(), before);
+        Ok(())
+    }
+
+    #[test]
+    fn replaced_value_waits_for_its_reader() -> Result {
+        let before = alive();
+        let cell = RcuCell::<_, LOCK>::new(boxed(1)?);
+        let new = boxed(2)?;
+        let mut lock = LOCK.lock();
+        let guard = PreemptGuard::new();
+        let one = cell.load(&guard);
+        let old = cell.replace(Some(new), &mut Held::new(&mut lock));
+        // Hands it to RCU, whose grace period waits for the guard.
+        drop(old);
+        assert_eq!(one.map(|c| c.0), Some(1));
+        assert_eq!(cell.load(&guard).map(|c| c.0), Some(2));
+        assert_eq!(alive(), before + 2);
+        drop(guard);
+        drop(lock);
+        rcu_barrier();
+        assert_eq!(alive(), before + 1);
+        Ok(())
+    }
+
+    #[test]
+    fn replacing_with_nothing() -> Result {
+        let before = alive();
+        let cell = RcuCell::<_, LOCK>::new(boxed(1)?);
+        let old = cell.replace(None, &mut Held::new(&mut LOCK.lock()));
+        assert!(old.is_some());
+        assert_eq!(load(&cell), None);
+        drop(old);
+        rcu_barrier();
+        assert_eq!(alive(), before);
+        Ok(())
+    }
+}
+
+#[kunit_tests(modreg_rculist)]
+mod rculist {
+    use super::*;
+
+    #[test]
+    fn newest_first() -> Result {
+        let (one, two, three) = (add(1)?, add(2)?, add(3)?);
+        assert_eq!(listed(), 321);
+        assert_eq!(two.0, 2);
+
+        let mut lock = LOCK.lock();
+        drop(two.remove(&mut Held::new(&mut lock)));
+        assert_eq!(listed(), 31);
+        drop(three.remove(&mut Held::new(&mut lock)));
+        assert_eq!(listed(), 1);
+        drop(one.remove(&mut Held::new(&mut lock)));
+        drop(lock);
+        assert_eq!(listed(), 0);
+        rcu_barrier();
+        Ok(())
+    }
+
+    #[test]
+    fn reader_on_a_removed_node_goes_on() -> Result {
+        let before = alive();
+        let (one, two, three) = (add(1)?, add(2)?, add(3)?);
+        let mut lock = LOCK.lock();
+        let guard = PreemptGuard::new();
+        let mut iter = LIST.iter(&guard);
+        assert_eq!(iter.next().map(|c| c.0), Some(3));
+        let at = iter.next();
+        drop(two.remove(&mut Held::new(&mut lock)));
+        assert_eq!(at.map(|c| c.0), Some(2));
+        assert_eq!(iter.next().map(|c| c.0), Some(1));
+        assert!(iter.next().is_none());
+        assert_eq!(LIST.iter(&guard).count(), 2);
+        assert_eq!(alive(), before + 3);
+        drop(guard);
+
+        drop(one.remove(&mut Held::new(&mut lock)));
+        drop(three.remove(&mut Held::new(&mut lock)));
+        drop(lock);
+        rcu_barrier();
+        assert_eq!(alive(), before);
+        Ok(())
+    }
+}
+
+#[kunit_tests(modreg_stop_machine)]
+mod stopped {
+    use super::*;
+
+    #[test]
+    fn runs_once() -> Result {
+        let mut runs = 0;
+        stop_machine(|_stopped| runs += 1)?;
+        assert_eq!(runs, 1);
+        Ok(())
+    }
+
+    #[test]
+    fn gives_back_what_was_removed() -> Result {
+        let before = alive();
+        let (one, two) = (add(1)?, add(2)?);
+        let cell = RcuCell::<_, LOCK>::new(boxed(3)?);
+        let mut lock = LOCK.lock();
+        let mut held = Held::new(&mut lock);
+        let removed = stop_machine(|_stopped| {
+            let one = one.remove(&mut held);
+            (one, cell.replace(None, &mut held))
+        })?;
+        assert_eq!(listed(), 2);
+        // They are the caller's own, and freed without a grace period.
+        assert_eq!(removed.1.as_ref().map(|c| c.0), Some(3));
+        drop(removed);
+        assert_eq!(alive(), before + 1);
+
+        let mut retired = KVec::with_capacity(1, GFP_KERNEL)?;
+        stop_machine(|_stopped| {
+            let _ = retired.push_within_capacity(two.remove(&mut held));
+            retired
+        })?;
+        drop(lock);
+        assert_eq!(alive(), before);
+        Ok(())
+    }
+
+    #[test]
+    fn refused_with_preemption_off() {
+        let mut runs = 0;
+        let guard = PreemptGuard::new();
+        let refused = stop_machine(|_stopped| runs += 1);
+        drop(guard);
+        assert!(refused.is_err());
+        assert_eq!(runs, 0);
+    }
+}
+
+#[kunit_tests(modreg_sort)]
+mod sort {
+    use super::*;
+    use crate::primitives::sort::sort_by;
+
+    #[test]
+    fn short_ones() {
+        let mut none: [u32; 0] = [];
+        sort_by(&mut none, |a, b| a.cmp(b));
+        let mut one = [7];
+        sort_by(&mut one, |a, b| a.cmp(b));
+        assert_eq!(one, [7]);
+        let mut four = [3, 1, 2, 1];
+        sort_by(&mut four, |a, b| a.cmp(b));
+        assert_eq!(four, [1, 1, 2, 3]);
+        sort_by(&mut four, |a, b| b.cmp(a));
+        assert_eq!(four, [3, 2, 1, 1]);
+    }
+
+    #[test]
+    fn many_with_their_companions() -> Result {
+        let mut state = 1_u32;
+        let mut items = KVec::new();
+        for i in 0..1000_u64 {
+            state = state.wrapping_mul(1664525).wrapping_add(1013904223);
+            items.push((state >> 22, i, !i), GFP_KERNEL)?;
+        }
+        sort_by(&mut items, |a, b| a.0.cmp(&b.0).then(a.1.cmp(&b.1)));
+        assert!(items
+            .iter()
+            .zip(items.iter().skip(1))
+            .all(|(a, b)| (a.0, a.1) < (b.0, b.1)));
+        assert!(items.iter().all(|item| item.2 == !item.1));
+        assert_eq!(items.iter().map(|item| item.1).sum::<u64>(), 499500);
+        Ok(())
+    }
+}
+
+#[kunit_tests(modreg_borrowed)]
+mod borrowed {
+    use super::*;
+    use crate::primitives::borrowed::{
+        Borrowed,
+        CName,
+        StrTab,
+        Table, //
+    };
+    use core::ptr;
+
+    #[test]
+    fn lent_and_own() -> Result {
+        static NUMBERS: [u32; 3] = [1, 2, 3];
+
+        // SAFETY: Null is nothing, and a static stays.
+        let (none, lent) = unsafe {
+            (
+                Borrowed::<u32>::new(ptr::null(), 5),
+                Borrowed::new(NUMBERS.as_ptr(), 3),
+            )
+        };
+        assert!(none.is_empty());
+        assert!(Borrowed::<u32>::empty().is_empty());
+        assert!(ptr::eq(&*lent, &NUMBERS));
+        let mut own = KVVec::new();
+        own.extend_from_slice(&NUMBERS, GFP_KERNEL)?;
+        assert!(*Table::Lent(lent) == *Table::Own(own));
+        Ok(())
+    }
+
+    #[test]
+    fn names() {
+        assert!(CName::from(c"").is_empty());
+        assert!(!CName::from(c"a").is_empty());
+        assert!(CName::from(c"a").cmp(c"b".into()).is_lt());
+        assert!(CName::from(c"ab").cmp(c"a".into()).is_gt());
+        assert!(CName::from(c"ab").cmp(c"ab".into()).is_eq());
+        assert_eq!(CName::from(c"ab").hash(), CName::from(c"ab").hash());
+        assert!(CName::from(c"ab").hash() != CName::from(c"ba").hash());
+        assert!(CName::from(c"abc").to_cstr() == c"abc");
+    }
+
+    #[test]
+    fn mapping_symbols() {
+        for (name, mapping) in [
+            (c"$x", true),
+            (c".L1", true),
+            (c"L0", true),
+            (c"", false),
+            (c".", false),
+            (c".text", false),
+            (c"L", false),
+            (c"L1", false),
+            (c"x$", false),
+        ] {
+            assert_eq!(CName::from(name).is_mapping_symbol(), mapping);
+        }
+    }
+
+    #[test]
+    fn copies_are_cut_to_what_fits() {
+        let mut buf = [0xff; 4];
+        assert_eq!(CName::from(c"abc").copy_to(&mut buf), 3);
+        assert_eq!(buf, *b"abc\0");
+        assert!(CName::from(c"abcd").copy_to(&mut buf) < 0);
+        assert_eq!(buf, *b"abc\0");
+        assert_eq!(CName::from(c"").copy_to(&mut buf), 0);
+        assert_eq!(buf[0], 0);
+    }
+
+    #[test]
+    fn string_tables_end_in_nul() -> Result {
+        let table = crate::kunit::some(StrTab::new(&b"\0ab\0c\0"[..]))?;
+        assert!(table.get(0).is_empty());
+        assert!(table.get(1).to_cstr() == c"ab");
+        assert!(table.get(2).to_cstr() == c"b");
+        assert!(table.get(4).to_cstr() == c"c");
+        assert!(table.get(6).is_empty());
+        assert!(table.get(u32::MAX).is_empty());
+        assert!(StrTab::new(&b"ab"[..]).is_none());
+        assert!(StrTab::new(&b""[..]).is_some_and(|t| t.get(0).is_empty()));
+        Ok(())
+    }
+}

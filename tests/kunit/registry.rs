@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The writers, and what readers find after each of their steps.
+
+use super::{
+    some,
+    tables::{
+        region,
+        symbols, //
+    }, //
+};
+use crate::{
+    exports::{
+        Export,
+        Exports, //
+    },
+    extable::Extable,
+    lookup,
+    name::Name,
+    plugin::{
+        Plugin,
+        State, //
+    },
+    primitives::{
+        borrowed::Borrowed,
+        callback::Callback,
+        preempt::PreemptGuard,
+        rcu::rcu_barrier, //
+    },
+    refusal::Refusal,
+    registry::{
+        self,
+        Content,
+        Ownership,
+        PLUGINS, //
+    },
+    symtab::Symtab,
+    tables::{
+        Region,
+        Tables, //
+    },
+};
+use core::ffi::CStr;
+use kernel::{
+    prelude::*,
+    str::CString,
+    sync::Arc, //
+};
+
+/// Where no code is. Nobody looks behind an address but the tests.
+const BASE: usize = 0x10_0000;
+
+/// The tables of a plugin with `f` at its begin and `g` 16 bytes behind it, which it exports.
+fn tables(regions: &[Region], hidden: &[Region]) -> Result<Tables, Refusal> {
+    let failed = |error| Refusal::new(error, "no tables");
+    let base = regions.first().map_or(0, |r| r.base);
+    let symbols = symbols(&[
+        (Some(base), c"f"),
+        (Some(base + 16), c"g"),
+        (Some(base + 0x1000), c"init_f"),
+    ])
+    .map_err(failed)?;
+    let mut all = KVec::new();
+    for region in regions.iter().cloned() {
+        all.push(region, GFP_KERNEL)?;
+    }
+    let mut marked = KVec::new();
+    let export = Export {
+        symbol: 1,
+        gpl_only: true,
+    };
+    marked.push(export, GFP_KERNEL)?;
+    Ok(Tables {
+        symtab: Symtab::new(symbols.clone(), &mut all, hidden)?,
+        exports: Exports::marked(symbols, marked)?,
+        extable: Extable::new(Borrowed::empty(), &[])?,
+        regions: all,
+    })
+}
+
+fn register_with(
+    name: &CStr,
+    base: usize,
+    start: impl FnOnce() -> Result<(), Refusal>,
+) -> Result<Arc<Plugin>> {
+    let core = region(base, 0x100)?;
+    let init = region(base + 0x1000, 0x100)?;
+    let content = || {
+        Ok(Content {
+            full: tables(&[core.clone(), init.clone()], &[])?,
+            core: Some(tables(&[core], &[init])?),
+        })
+    };
+    let ownership = Ownership {
+        owner: None,
+        follows: false,
+    };
+    // SAFETY: There is no function to call.
+    let exit = unsafe { Callback::new(None, core::ptr::null_mut()) };
+    let name = Name::new(name).map_err(|(error, _why)| error)?;
+    registry::register(name, ownership, exit, content, start).map_err(|refusal| refusal.error)
+}
+
+fn register(name: &CStr, base: usize) -> Result<Arc<Plugin>> {
+    register_with(name, base, || Ok(()))
+}
+
+/// How many plugins are on the list; those of others, which a test must not touch, too.
+fn count() -> usize {
+    PLUGINS.iter(&PreemptGuard::new()).count()
+}
+
+/// The offset and the size that an address resolves to.
+fn resolve(addr: usize) -> Option<(usize, usize)> {
+    let guard = PreemptGuard::new();
+    let (_plugin, found) = lookup::address_lookup(addr, &guard)?;
+    found.map(|f| (f.offset, f.size))
+}
+
+fn value(name: &CStr) -> Option<usize> {
+    lookup::kallsyms_lookup_name(name, &PreemptGuard::new())
+}
+
+fn is_address(addr: usize) -> bool {
+    lookup::is_address(addr, &PreemptGuard::new())
+}
+
+fn exported(name: &CStr, gplok: bool) -> Option<usize> {
+    let guard = PreemptGuard::new();
+    lookup::find_symbol(name, gplok, false, &guard).map(|e| e.value)
+}
+
+#[kunit_tests(modreg_registry)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comes_and_goes() -> Result {
+        let before = count();
+        let plugin = register(c"kunit", BASE)?;
+        assert!(plugin.state() == State::Live);
+        assert_eq!(count(), before + 1);
+        assert_eq!(resolve(BASE + 4), Some((4, 16)));
+        assert_eq!(resolve(BASE + 16), Some((0, 0xf0)));
+        assert_eq!(value(c"kunit:g"), Some(BASE + 16));
+        assert_eq!(exported(c"g", true), Some(BASE + 16));
+        assert_eq!(exported(c"g", false), None);
+        assert_eq!(exported(c"f", true), None);
+
+        registry::unregister(&[plugin])?;
+        assert_eq!(count(), before);
+        assert_eq!(resolve(BASE + 4), None);
+        assert!(!is_address(BASE));
+        assert_eq!(value(c"kunit:g"), None);
+        assert_eq!(exported(c"g", true), None);
+        Ok(())
+    }
+
+    #[test]
+    fn init_is_seen_while_coming_only() -> Result {
+        let mut seen = (None, false, None);
+        let plugin = register_with(c"kunit", BASE, || {
+            seen = (
+                value(c"kunit:init_f"),
+                is_address(BASE + 0x1000),
+                resolve(BASE + 0x1004),
+            );
+            Ok(())
+        })?;
+        assert_eq!(seen, (Some(BASE + 0x1000), true, Some((4, 0x100))));
+        assert_eq!(value(c"kunit:init_f"), None);
+        assert!(!is_address(BASE + 0x1000));
+        assert_eq!(resolve(BASE + 0x1004), None);
+        registry::unregister(&[plugin])?;
+        rcu_barrier();
+        Ok(())
+    }
+
+    #[test]
+    fn failed_start_leaves_nothing() -> Result {
+        let before = count();
+        let refused = register_with(c"kunit", BASE, || Err(Refusal::new(EIO, "on purpose")));
+        assert_eq!(refused.err(), Some(EIO));
+        assert_eq!(count(), before);
+        assert!(!is_address(BASE));
+        // Its name and its region are free again.
+        registry::unregister(&[register(c"kunit", BASE)?])
+    }
+
+    #[test]
+    fn failed_content_leaves_nothing() -> Result {
+        let before = count();
+        let ownership = Ownership {
+            owner: None,
+            follows: false,
+        };
+        // SAFETY: There is no function to call.
+        let exit = unsafe { Callback::new(None, core::ptr::null_mut()) };
+        let name = Name::new(c"kunit").map_err(|(error, _why)| error)?;
+        let refused = registry::register(
+            name,
+            ownership,
+            exit,
+            || Err(Refusal::new(ENOMEM, "on purpose")),
+            || Ok(()),
+        );
+        assert_eq!(refused.err().map(|r| r.error), Some(ENOMEM));
+        assert_eq!(count(), before);
+        registry::unregister(&[register(c"kunit", BASE)?])
+    }
+
+    #[test]
+    fn names_and_regions_are_taken_once() -> Result {
+        let one = register(c"kunit_1", BASE)?;
+        assert_eq!(register(c"kunit_1", BASE + 0x10000).err(), Some(EEXIST));
+        assert_eq!(register(c"kunit_2", BASE + 0xff).err(), Some(EEXIST));
+        assert_eq!(register(c"kunit_2", BASE - 0xff).err(), Some(EEXIST));
+        let two = register(c"kunit_2", BASE + 0x100)?;
+        assert_eq!(resolve(BASE + 0xff), Some((0xef, 0xf0)));
+        assert_eq!(resolve(BASE + 0x100), Some((0, 16)));
+        // The newest answers to a plain name.
+        assert_eq!(value(c"f"), Some(BASE + 0x100));
+        registry::unregister(&[two])?;
+        assert_eq!(value(c"kunit_1:f"), Some(BASE));
+        registry::unregister(&[one])
+    }
+
+    #[test]
+    fn references_hold_it() -> Result {
+        let plugin = register(c"kunit", BASE)?;
+        assert_eq!(plugin.references(), 0);
+        assert!(plugin.try_get());
+        assert_eq!(plugin.references(), 1);
+        assert_eq!(registry::unregister(&[plugin.clone()]).err(), Some(EBUSY));
+        assert!(plugin.state() == State::Live);
+        assert_eq!(resolve(BASE), Some((0, 16)));
+        plugin.put();
+        registry::unregister(&[plugin.clone()])?;
+        assert!(!plugin.try_get());
+        assert!(plugin.tables(&PreemptGuard::new()).is_none());
+        Ok(())
+    }
+
+    #[test]
+    fn coming_ones_give_no_reference() -> Result {
+        let mut got = true;
+        let plugin = register_with(c"kunit", BASE, || {
+            let guard = PreemptGuard::new();
+            got = lookup::text_address(BASE, &guard).is_none_or(Plugin::try_get);
+            Ok(())
+        })?;
+        assert!(!got);
+        registry::unregister(&[plugin])
+    }
+
+    #[test]
+    fn many_in_one_stop_or_none() -> Result {
+        let before = count();
+        let mut plugins = KVec::new();
+        for i in 0..20 {
+            let name = CString::try_from_fmt(fmt!("kunit_{}", i))?;
+            plugins.push(register(&name, BASE + i * 0x10000)?, GFP_KERNEL)?;
+        }
+        let last = some(plugins.last())?.clone();
+        assert!(last.try_get());
+        assert_eq!(registry::unregister(&plugins).err(), Some(EBUSY));
+        assert_eq!(count(), before + 20);
+        assert!(plugins.iter().all(|p| p.state() == State::Live));
+        last.put();
+        registry::unregister(&plugins)?;
+        assert_eq!(count(), before);
+        for i in 0..20 {
+            assert!(!is_address(BASE + i * 0x10000));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn named_twice() -> Result {
+        let plugin = register(c"kunit", BASE)?;
+        let twice = [plugin.clone(), plugin.clone()];
+        assert_eq!(registry::unregister(&twice).err(), Some(EBUSY));
+        registry::unregister(&[plugin])
+    }
+
+    #[test]
+    fn refused_where_sleeping_is() -> Result {
+        let edeadlk = crate::primitives::errno::edeadlk();
+        let plugin = register(c"kunit", BASE)?;
+        let guard = PreemptGuard::new();
+        let refused = (
+            register(c"kunit_2", BASE + 0x10000).err(),
+            registry::unregister(&[plugin.clone()]).err(),
+        );
+        drop(guard);
+        assert_eq!(refused, (Some(edeadlk), Some(edeadlk)));
+        registry::unregister(&[plugin])
+    }
+}

@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What is registered: names, regions, symbols, exports and exception entries.
+
+use super::some;
+use crate::{
+    exports::{
+        Export,
+        Exports, //
+    },
+    name::Name,
+    primitives::borrowed::{
+        Borrowed,
+        StrTab,
+        Table, //
+    },
+    symtab::{
+        Symbols,
+        Symtab, //
+    },
+    tables::Region, //
+};
+use core::ffi::CStr;
+use kernel::{
+    bindings::{
+        exception_table_entry,
+        Elf64_Sym, //
+    },
+    prelude::*,
+    str::CString,
+    sync::Arc, //
+};
+
+/// A symbol to make: its address, none where it is defined elsewhere, and its name.
+type Described<'a> = (Option<usize>, &'a CStr);
+
+/// Symbols as their owner would have them in an ELF table.
+pub(super) fn symbols(described: &[Described<'_>]) -> Result<Arc<Symbols>> {
+    let mut syms = KVVec::new();
+    let mut types = KVVec::new();
+    let mut names = KVVec::new();
+    names.push(0, GFP_KERNEL)?;
+    for (value, name) in described {
+        let sym = Elf64_Sym {
+            st_name: names.len() as u32,
+            st_shndx: value.is_some().into(),
+            st_value: value.unwrap_or(0) as u64,
+            ..Default::default()
+        };
+        syms.push(sym, GFP_KERNEL)?;
+        types.push(b't', GFP_KERNEL)?;
+        names.extend_from_slice(name.to_bytes_with_nul(), GFP_KERNEL)?;
+    }
+    let names = some(StrTab::new(Table::Own(names)))?;
+    let symbols = Symbols::new(Table::Own(syms), names, Table::Own(types));
+    Ok(Arc::new(symbols, GFP_KERNEL)?)
+}
+
+pub(super) fn region(base: usize, size: usize) -> Result<Region> {
+    some(Region::new(base, size, true))
+}
+
+#[kunit_tests(modreg_name)]
+mod name {
+    use super::*;
+    use crate::primitives::errno::enametoolong;
+
+    fn error(name: &CStr) -> Option<Error> {
+        Name::new(name).err().map(|(error, _why)| error)
+    }
+
+    #[test]
+    fn good_names() -> Result {
+        for text in [c"a", c"my-plugin_2", c"!~.", c"x86"] {
+            let name = Name::new(text).map_err(|(error, _why)| error)?;
+            assert!(name.as_cstr() == text);
+            assert!(name.is(text.to_bytes()));
+            assert!(!name.is(b"b"));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn bad_names() {
+        for text in [c"", c" ", c"a b", c"a:b", c":", c"a\n", c"\x7f", c"\xc3\xa4"] {
+            assert_eq!(error(text), Some(EINVAL));
+        }
+    }
+
+    #[test]
+    fn longest_name() -> Result {
+        let limit = crate::bindings::MODREG_NAME_LEN as usize;
+        for (length, expected) in [(limit - 1, None), (limit, Some(enametoolong()))] {
+            let mut text = KVec::from_elem(b'x', length, GFP_KERNEL)?;
+            text.push(0, GFP_KERNEL)?;
+            let text = CStr::from_bytes_with_nul(&text).map_err(|_| EINVAL)?;
+            assert_eq!(error(text), expected);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn equal_where_the_text_is() -> Result {
+        let name = |text| Name::new(text).map_err(|(error, _why)| error);
+        assert!(name(c"abc")? == name(c"abc")?);
+        assert!(name(c"abc")? != name(c"ab")?);
+        Ok(())
+    }
+}
+
+#[kunit_tests(modreg_region)]
+mod regions {
+    use super::*;
+
+    #[test]
+    fn empty_and_wrapping_ones() {
+        assert!(Region::new(1, 0, true).is_none());
+        assert!(Region::new(usize::MAX, 2, true).is_none());
+        assert!(Region::new(2, usize::MAX, true).is_none());
+        assert!(Region::new(usize::MAX - 1, 1, true).is_some());
+        assert!(Region::new(0, 1, true).is_some());
+    }
+
+    #[test]
+    fn contains_its_bytes() -> Result {
+        let r = region(0x1000, 0x10)?;
+        assert!(!r.contains(0xfff));
+        assert!(r.contains(0x1000));
+        assert!(r.contains(0x100f));
+        assert!(!r.contains(0x1010));
+        assert!(!r.contains(0));
+        assert!(!r.contains(usize::MAX));
+        Ok(())
+    }
+
+    #[test]
+    fn overlaps() -> Result {
+        let r = region(0x1000, 0x10)?;
+        for (base, size, overlap) in [
+            (0x0ff0, 0x10, false),
+            (0x0ff0, 0x11, true),
+            (0x1000, 0x10, true),
+            (0x1004, 0x01, true),
+            (0x0ff0, 0x100, true),
+            (0x100f, 0x10, true),
+            (0x1010, 0x10, false),
+        ] {
+            let other = region(base, size)?;
+            assert_eq!(r.overlaps(&other), overlap);
+            assert_eq!(other.overlaps(&r), overlap);
+        }
+        Ok(())
+    }
+}
+
+#[kunit_tests(modreg_symtab)]
+mod symtab {
+    use super::*;
+
+    fn find(symtab: &Symtab, region: &Region, addr: usize) -> Option<(usize, usize)> {
+        symtab.find(addr, region).map(|f| (f.offset, f.size))
+    }
+
+    fn name(symtab: &Symtab, region: &Region, addr: usize) -> bool {
+        symtab
+            .find(addr, region)
+            .is_some_and(|f| !f.name.is_empty())
+    }
+
+    #[test]
+    fn nearest_below_and_up_to_the_next() -> Result {
+        let symbols = symbols(&[(Some(0x1020), c"b"), (Some(0x1008), c"a")])?;
+        let mut regions = [region(0x1000, 0x40)?];
+        let symtab = Symtab::new(symbols, &mut regions, &[]).map_err(|r| r.error)?;
+        let r = &regions[0];
+        assert_eq!(find(&symtab, r, 0x1000), None);
+        assert_eq!(find(&symtab, r, 0x1007), None);
+        assert_eq!(find(&symtab, r, 0x1008), Some((0, 0x18)));
+        assert_eq!(find(&symtab, r, 0x101f), Some((0x17, 0x18)));
+        assert_eq!(find(&symtab, r, 0x1020), Some((0, 0x20)));
+        assert_eq!(find(&symtab, r, 0x103f), Some((0x1f, 0x20)));
+        let found = some(symtab.find(0x1021, r))?;
+        assert!(found.name.to_cstr() == c"b");
+        Ok(())
+    }
+
+    #[test]
+    fn first_alias_wins() -> Result {
+        let symbols = symbols(&[
+            (Some(0x1000), c"first"),
+            (Some(0x1000), c"second"),
+            (Some(0x1000), c"third"),
+        ])?;
+        let mut regions = [region(0x1000, 0x10)?];
+        let symtab = Symtab::new(symbols, &mut regions, &[]).map_err(|r| r.error)?;
+        let found = some(symtab.find(0x1005, &regions[0]))?;
+        assert!(found.name.to_cstr() == c"first");
+        assert_eq!(found.size, 0x10);
+        // Each has its name nevertheless.
+        assert_eq!(symtab.find_name(c"third"), Some(0x1000));
+        assert_eq!(symtab.len(), 3);
+        Ok(())
+    }
+
+    #[test]
+    fn what_answers_to_no_address() -> Result {
+        let symbols = symbols(&[
+            (Some(0x1000), c"f"),
+            (Some(0x1001), c""),
+            (Some(0x1002), c"$x"),
+            (Some(0x1003), c".L1"),
+            (None, c"elsewhere"),
+            (Some(0x2000), c"outside"),
+        ])?;
+        let mut regions = [region(0x1000, 0x10)?];
+        let symtab = Symtab::new(symbols, &mut regions, &[]).map_err(|r| r.error)?;
+        assert_eq!(find(&symtab, &regions[0], 0x1008), Some((8, 0x10)));
+        assert_eq!(symtab.find_name(c"elsewhere"), None);
+        assert_eq!(symtab.find_name(c""), None);
+        assert_eq!(symtab.find_name(c"$x"), Some(0x1002));
+        Ok(())
+    }
+
+    #[test]
+    fn regions_end_their_symbols() -> Result {
+        let symbols = symbols(&[(Some(0x3000), c"c"), (Some(0x1000), c"a")])?;
+        // In any order, the one in the middle without a symbol.
+        let mut regions = [
+            region(0x3000, 0x10)?,
+            region(0x1000, 0x10)?,
+            region(0x2000, 0x10)?,
+        ];
+        let symtab = Symtab::new(symbols, &mut regions, &[]).map_err(|r| r.error)?;
+        assert_eq!(find(&symtab, &regions[0], 0x3008), Some((8, 0x10)));
+        assert_eq!(find(&symtab, &regions[1], 0x1008), Some((8, 0x10)));
+        assert!(!name(&symtab, &regions[2], 0x2008));
+        Ok(())
+    }
+
+    #[test]
+    fn hidden_symbols() -> Result {
+        let symbols = symbols(&[
+            (Some(0x2000), c"init"),
+            (Some(0x1000), c"stays"),
+            (Some(0x2004), c"twice"),
+            (Some(0x1004), c"twice"),
+        ])?;
+        let mut core = [region(0x1000, 0x10)?];
+        let hidden = [region(0x2000, 0x10)?];
+        let symtab = Symtab::new(symbols, &mut core, &hidden).map_err(|r| r.error)?;
+        assert_eq!(symtab.len(), 2);
+        assert_eq!(symtab.nth(0), Some(1));
+        assert_eq!(symtab.nth(1), Some(3));
+        assert_eq!(symtab.nth(2), None);
+        assert_eq!(symtab.find_name(c"init"), None);
+        assert_eq!(symtab.find_name(c"twice"), Some(0x1004));
+        Ok(())
+    }
+
+    #[test]
+    fn names_in_the_order_of_the_table() -> Result {
+        let symbols = symbols(&[
+            (Some(0x1008), c"twice"),
+            (Some(0x1000), c"once"),
+            (Some(0x1004), c"twice"),
+        ])?;
+        let mut regions = [region(0x1000, 0x10)?];
+        let symtab = Symtab::new(symbols, &mut regions, &[]).map_err(|r| r.error)?;
+        assert_eq!(symtab.find_name(c"twice"), Some(0x1008));
+        assert_eq!(symtab.find_name(c"once"), Some(0x1000));
+        assert_eq!(symtab.find_name(c"onc"), None);
+        assert_eq!(symtab.find_name(c"once1"), None);
+        Ok(())
+    }
+
+    #[test]
+    fn no_symbols_at_all() -> Result {
+        let mut regions = [region(0x1000, 0x10)?];
+        let symtab = Symtab::new(symbols(&[])?, &mut regions, &[]).map_err(|r| r.error)?;
+        assert_eq!(symtab.len(), 0);
+        assert_eq!(symtab.nth(0), None);
+        assert_eq!(find(&symtab, &regions[0], 0x1000), None);
+        assert_eq!(symtab.find_name(c"a"), None);
+        Ok(())
+    }
+
+    /// Tables of each length around the strides of the search, every address of them, against a
+    /// search that looks at every symbol.
+    #[test]
+    fn as_a_linear_search() -> Result {
+        const BASE: usize = 0x10000;
+
+        let mut state = 7_u32;
+        for count in Iterator::chain(0..40, [100, 511, 512, 513]) {
+            let mut described = KVec::new();
+            for _ in 0..count {
+                state = state.wrapping_mul(1664525).wrapping_add(1013904223);
+                let value = BASE + (state >> 16) as usize % (3 * count);
+                described.push((Some(value), c"s"), GFP_KERNEL)?;
+            }
+            let (size, half) = (3 * count + 4, 3 * count / 2 + 1);
+            let mut regions = [region(BASE, half)?, region(BASE + half, size - half)?];
+            let symbols = symbols(&described)?;
+            let symtab = Symtab::new(symbols, &mut regions, &[]).map_err(|r| r.error)?;
+            for addr in BASE..BASE + size {
+                let r = some(regions.iter().find(|r| r.contains(addr)))?;
+                let inside = || described.iter().filter_map(|d| d.0).filter(|&v| r.contains(v));
+                let next = inside().filter(|&v| v > addr).min().unwrap_or(r.base + r.size);
+                let expected = inside().filter(|&v| v <= addr).max().map(|v| (addr - v, next - v));
+                assert_eq!(find(&symtab, r, addr), expected);
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn thousands_of_names() -> Result {
+        let mut texts = KVec::new();
+        for i in 0..3000_usize {
+            texts.push(CString::try_from_fmt(fmt!("symbol_{}", i * 7))?, GFP_KERNEL)?;
+        }
+        let mut described: KVec<Described<'_>> = KVec::new();
+        for (i, text) in texts.iter().enumerate() {
+            described.push((Some(0x10000 + i), text), GFP_KERNEL)?;
+        }
+        let mut regions = [region(0x10000, 3000)?];
+        let symtab = Symtab::new(symbols(&described)?, &mut regions, &[]).map_err(|r| r.error)?;
+        for (value, text) in &described {
+            assert_eq!(symtab.find_name(text), *value);
+        }
+        assert_eq!(symtab.find_name(c"symbol_1"), None);
+        Ok(())
+    }
+}
+
+#[kunit_tests(modreg_exports)]
+mod exports {
+    use super::*;
+
+    #[test]
+    fn by_name_and_the_first_of_a_name() -> Result {
+        let symbols = symbols(&[
+            (Some(3), c"twice"),
+            (Some(1), c"zeta"),
+            (Some(4), c"twice"),
+            (Some(2), c"alpha"),
+            (Some(5), c"private"),
+        ])?;
+        let mut marked = KVec::new();
+        for (symbol, gpl_only) in [(0, false), (1, true), (2, true), (3, false)] {
+            marked.push(Export { symbol, gpl_only }, GFP_KERNEL)?;
+        }
+        let exports = Exports::marked(symbols, marked).map_err(|r| r.error)?;
+        assert_eq!(exports.find(c"twice".into()), Some((3, false)));
+        assert_eq!(exports.find(c"zeta".into()), Some((1, true)));
+        assert_eq!(exports.find(c"alpha".into()), Some((2, false)));
+        for name in [c"private", c"", c"a", c"alphas", c"zz"] {
+            assert_eq!(exports.find(name.into()), None);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn none() -> Result {
+        let exports = Exports::marked(symbols(&[])?, KVec::new()).map_err(|r| r.error)?;
+        assert_eq!(exports.find(c"a".into()), None);
+        Ok(())
+    }
+}
+
+#[kunit_tests(modreg_extable)]
+mod extable {
+    use super::*;
+    use crate::{
+        extable::Extable,
+        primitives::module::ex_to_insn, //
+    };
+    use core::ptr;
+
+    /// Entries for instructions that are `distances` apart, beginning at the table itself. Where
+    /// the offsets are relative they are given so that the addresses are.
+    fn entries(distances: &[i32]) -> Result<KVec<exception_table_entry>> {
+        let mut table: KVec<exception_table_entry> = KVec::with_capacity(8, GFP_KERNEL)?;
+        let start = table.as_ptr() as usize;
+        for (i, distance) in distances.iter().enumerate() {
+            let at = start + i * size_of::<exception_table_entry>();
+            let entry = exception_table_entry {
+                insn: (*distance - (at - start) as i32) as _,
+                ..Default::default()
+            };
+            table.push(entry, GFP_KERNEL)?;
+        }
+        Ok(table)
+    }
+
+    fn extable(table: &[exception_table_entry], regions: &[Region]) -> Result<Extable> {
+        // SAFETY: The tests keep the table longer.
+        let lent = unsafe { Borrowed::new(table.as_ptr(), table.len()) };
+        Extable::new(lent, regions).map_err(|refusal| refusal.error)
+    }
+
+    #[test]
+    fn finds_each_and_no_other() -> Result {
+        let table = entries(&[0, 4, 5, 12, 100])?;
+        let start = table.as_ptr() as usize;
+        let regions = [region(start, 0x100)?];
+        let extable = extable(&table, &regions)?;
+        for addr in start - 1..start + 0x100 {
+            let expected = table.iter().find(|&e| ex_to_insn(e) == addr);
+            let found = extable.search(addr);
+            assert_eq!(found.map(ptr::from_ref), expected.map(ptr::from_ref));
+        }
+        assert_eq!(extable.search(start + 12).is_some(), true);
+        Ok(())
+    }
+
+    #[test]
+    fn refuses_disorder_and_strangers() -> Result {
+        let table = entries(&[0, 8, 4])?;
+        let start = table.as_ptr() as usize;
+        let regions = [region(start, 0x100)?];
+        assert_eq!(extable(&table, &regions).err(), Some(EINVAL));
+        let table = entries(&[0, 8, 0x100])?;
+        let start = table.as_ptr() as usize;
+        assert_eq!(extable(&table, &[region(start, 0x100)?]).err(), Some(ERANGE));
+        assert_eq!(extable(&table, &[]).err(), Some(ERANGE));
+        // Not text.
+        let data = [some(Region::new(start, 0x1000, false))?];
+        assert_eq!(extable(&table, &data).err(), Some(ERANGE));
+        assert!(extable(&[], &[]).is_ok());
+        Ok(())
+    }
+}
