@@ -82,7 +82,16 @@ mod name {
 
     #[test]
     fn bad_names() {
-        for text in [c"", c" ", c"a b", c"a:b", c":", c"a\n", c"\x7f", c"\xc3\xa4"] {
+        for text in [
+            c"",
+            c" ",
+            c"a b",
+            c"a:b",
+            c":",
+            c"a\n",
+            c"\x7f",
+            c"\xc3\xa4",
+        ] {
             assert_eq!(error(text), Some(EINVAL));
         }
     }
@@ -304,9 +313,20 @@ mod symtab {
             let symtab = Symtab::new(symbols, &mut regions, &[]).map_err(|r| r.error)?;
             for addr in BASE..BASE + size {
                 let r = some(regions.iter().find(|r| r.contains(addr)))?;
-                let inside = || described.iter().filter_map(|d| d.0).filter(|&v| r.contains(v));
-                let next = inside().filter(|&v| v > addr).min().unwrap_or(r.base + r.size);
-                let expected = inside().filter(|&v| v <= addr).max().map(|v| (addr - v, next - v));
+                let inside = || {
+                    described
+                        .iter()
+                        .filter_map(|d| d.0)
+                        .filter(|&v| r.contains(v))
+                };
+                let next = inside()
+                    .filter(|&v| v > addr)
+                    .min()
+                    .unwrap_or(r.base + r.size);
+                let expected = inside()
+                    .filter(|&v| v <= addr)
+                    .max()
+                    .map(|v| (addr - v, next - v));
                 assert_eq!(find(&symtab, r, addr), expected);
             }
         }
@@ -422,7 +442,10 @@ mod extable {
         assert_eq!(extable(&table, &regions).err(), Some(EINVAL));
         let table = entries(&[0, 8, 0x100])?;
         let start = table.as_ptr() as usize;
-        assert_eq!(extable(&table, &[region(start, 0x100)?]).err(), Some(ERANGE));
+        assert_eq!(
+            extable(&table, &[region(start, 0x100)?]).err(),
+            Some(ERANGE)
+        );
         assert_eq!(extable(&table, &[]).err(), Some(ERANGE));
         // Not text.
         let data = [some(Region::new(start, 0x1000, false))?];
