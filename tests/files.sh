@@ -3,6 +3,8 @@
 #
 # The files in debugfs: who may open them, who sees addresses, and that they hold while plugins come
 # and go.
+#
+# on: first kasan
 
 . "$(dirname "$0")/functions.sh"
 

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# That KCSAN says nothing of modreg means something only if it watches Rust: a race that is planted
-# in a Rust module is reported, and the same accesses marked as atomic are not.
+# KCSAN watches Rust: a race that is planted in a Rust module is reported, and the same accesses are
+# not where they are atomic. Without that it would mean nothing that it does not report modreg.
 #
 # on: kcsan
-# expects: BUG: KCSAN: data-race in .*plain_(read|write).* \[modreg_race\] / .*plain_(read|write).* \[modreg_race\]
+# expects: BUG: KCSAN: data-race in .*plain_(read|write).* / .*plain_(read|write)
 
 . "$(dirname "$0")/functions.sh"
 
@@ -13,15 +13,15 @@ ktap_print_header
 [[ -e /sys/kernel/debug/kcsan ]] || { ktap_skip_all "this kernel has no KCSAN"; exit 4; }
 ktap_set_plan 4
 
-race()
+plant()
 {
 	log_mark
-	load modreg_race "$@" && rmmod modreg_race
+	load modreg_planted "fault=$1" && rmmod modreg_planted
 }
 
-result "two threads with atomic accesses" race marked=1
-result "no report" lacks '.*KCSAN: .*modreg_race.*' log
-result "two threads with plain accesses" race
-result "a report" matches 'BUG: KCSAN: data-race in .*plain_.*\[modreg_race\].*' log
+result "two threads with atomic accesses" plant 0
+result "no report" lacks '.*KCSAN: .*' log
+result "two threads with plain accesses" plant 1
+result "a report" matches 'BUG: KCSAN: data-race in .*plain_.* / .*plain_.*' log
 
 ktap_finished

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # modreg.ko loads and unloads, and leaves nothing behind.
+#
+# on: first kasan
 
 . "$(dirname "$0")/functions.sh"
 

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The log lines that the README lists, whole and in their order.
+#
+# on: first kasan
 
 . "$(dirname "$0")/functions.sh"
 

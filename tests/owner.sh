@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # modreg follows the life of the modules that own plugins, and those that are plugins themselves.
+#
+# on: first kasan
 
 . "$(dirname "$0")/functions.sh"
 

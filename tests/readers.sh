@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Each reader, from every context.
+#
+# on: first kasan kcsan
 
 . "$(dirname "$0")/functions.sh"
 

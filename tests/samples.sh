@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The sample plugins in C and in Rust do what they show.
+#
+# on: first kasan
 
 . "$(dirname "$0")/functions.sh"
 

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The states of a plugin, from inside and from outside: one is caught COMING, LIVE and GOING.
+#
+# on: first kasan kcsan
 
 . "$(dirname "$0")/functions.sh"
 

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The tracepoints, seen through the tracing file system.
+#
+# on: first kasan
 
 . "$(dirname "$0")/functions.sh"
 

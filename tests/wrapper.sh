@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The Rust wrapper of the C contract, include/modreg.rs.
+#
+# on: first kasan
 
 . "$(dirname "$0")/functions.sh"
 

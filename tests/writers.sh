@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The rules of the writers.
+#
+# on: first kasan kcsan
 
 . "$(dirname "$0")/functions.sh"
 
