@@ -162,6 +162,7 @@ impl Plugin {
         core: Option<KBox<RcuBox<Tables>>>,
         held: &mut Held<'_, LOCK>,
     ) -> Option<Retired<Tables>> {
+        // Modelled, with a reader and with `try_get()`, in tests/litmus/plugin-live.litmus.
         let full = core.and_then(|core| self.tables.replace(Some(core), held));
         self.state.store(State::Live as u32, Relaxed);
         // INVARIANT: LIVE without references. Who gets one sees all of the above.
@@ -171,6 +172,7 @@ impl Plugin {
 
     /// Makes a started plugin without references GOING. Returns the state that it was in.
     pub(crate) fn try_go(&self, _held: &Held<'_, LOCK>) -> Option<State> {
+        // Modelled, against `try_get()` and `put()`, in tests/litmus/plugin-reference.litmus.
         // INVARIANT: No reference can be taken from here.
         let was = if self.refs.cmpxchg(1, 0, Full).is_ok() {
             State::Live

@@ -310,6 +310,7 @@ impl<T: Send + Sync, B: GlobalLockBackend> RcuCell<T, B> {
         new: Option<KBox<RcuBox<T>>>,
         _held: &mut Held<'_, B>,
     ) -> Option<Retired<T>> {
+        // Modelled, with the wait for readers, in tests/litmus/rcu-replace.litmus.
         let old = self.ptr.load(Relaxed);
         // INVARIANT: The pointer is null or comes from a `KBox`, owned from here.
         self.ptr

@@ -134,6 +134,7 @@ impl<T: Send + Sync + 'static, B: GlobalLockBackend> RcuList<T, B> {
             node: unsafe { NonNull::new_unchecked(KBox::into_raw(node)) },
             _lock: PhantomData,
         };
+        // Modelled in tests/litmus/rculist-add.litmus.
         // SAFETY: `links` is unused and stays where it is, since `entry` owns the allocation.
         // `head` is that of a valid list by the type invariant, and `_held` excludes other writers.
         unsafe { helpers::list_add_rcu(links, self.head.get()) };

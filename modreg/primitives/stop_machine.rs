@@ -31,12 +31,12 @@ pub(crate) struct Stopped(NotThreadSafe);
 /// gone:
 ///
 /// - a reader with preemption disabled has left its region before its CPU's stopper thread could
-///   run;
+///   run (modelled in `tests/litmus/stop_machine-enter.litmus`);
 /// - a reader in an NMI sits on top of a stopper thread (or of the code before it).
 ///   `multi_cpu_stop()` lets no thread leave before all have acknowledged `MULTI_STOP_RUN`, which
 ///   is after `f`, and `stop_machine()` returns only after every stopper thread has returned. None
 ///   does while an NMI sits on top of it, so an NMI that could see what `f` removed has returned as
-///   well; later ones do not find it.
+///   well; later ones do not find it (modelled in `tests/litmus/stop_machine-leave.litmus`).
 ///
 /// Sleeps. Not from a CPU hotplug callback.
 ///
