@@ -39,7 +39,7 @@ named()
 {
 	local code
 	code=$(sed -n 's/^ \* Code: //p' "$models/$1.litmus")
-	[[ -n $code ]] && grep -qF "tests/litmus/$1.litmus" "$checkout/$code"
+	[[ -n $code ]] && grep -qsF "tests/litmus/$1.litmus" "$checkout/$code"
 }
 
 # twin MODEL N: writes it.

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A guard is shown to another thread, on another CPU.
+//!
+//! error: E0277: `*mut ()` cannot be shared between threads safely
+
+include!("common.in");
+
+fn send<T: Send>(value: T) {
+    drop(value);
+}
+
+fn reader() {
+    send(&PreemptGuard::new());
+}

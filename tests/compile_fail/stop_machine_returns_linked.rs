@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The callback of stop_machine() gives back an element that is still on the list.
+//!
+//! error: E0277: the trait bound `rculist::Entry<u32, LOCK>: Retire` is not satisfied
+
+include!("common.in");
+
+fn writer(entry: Entry<u32, LOCK>) -> Result {
+    drop(stop_machine(|_stopped| entry)?);
+    Ok(())
+}
