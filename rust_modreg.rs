@@ -95,5 +95,7 @@ impl Drop for Modreg {
         // text.
         registry::clear();
         primitives::rcu::rcu_barrier();
+        // Statics are not dropped.
+        lock::LOCK.lock().unformed = KVec::new();
     }
 }
