@@ -5,6 +5,7 @@
 #include <linux/preempt.h>
 #include <linux/ptrace.h>
 #include <linux/rculist.h>
+#include <linux/rcupdate.h>
 #include <linux/thread_info.h>
 
 #include "helpers.h"
@@ -22,6 +23,11 @@ void rust_helper_preempt_enable(void)
 bool rust_helper_preemptible(void)
 {
 	return preemptible();
+}
+
+int rust_helper_rcu_preempt_depth(void)
+{
+	return rcu_preempt_depth();
 }
 
 void rust_helper_list_add_rcu(struct list_head *new, struct list_head *head)

@@ -17,6 +17,7 @@ struct pt_regs;
 void rust_helper_preempt_disable(void);
 void rust_helper_preempt_enable(void);
 bool rust_helper_preemptible(void);
+int rust_helper_rcu_preempt_depth(void);
 void rust_helper_list_add_rcu(struct list_head *new, struct list_head *head);
 void rust_helper_list_del_rcu(struct list_head *entry);
 unsigned long rust_helper_ex_to_insn(const struct exception_table_entry *entry);

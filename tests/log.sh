@@ -28,7 +28,7 @@ comes=": coming, 3 regions, 6 symbols"
 
 load modreg && load test_modreg || ktap_exit_fail_msg "cannot load the modules"
 ktap_print_header
-ktap_set_plan 17
+ktap_set_plan 24
 
 result "a plugin comes" lines "sample_c: coming, 3 regions, 4 symbols
 sample_c: live" load modreg_sample_c
@@ -64,16 +64,16 @@ test_a: gone
 test_b: gone
 test_c: gone
 test_d: gone" run_case writers.unregister_several
-result "a caller that may not sleep" lines "test_a$comes
+for context in preempt_off irqs_off bh_off spinlock rcu softirq hardirq nmi; do
+	result "a caller that may not sleep: $context" lines "test_a$comes
 test_a: live
 test_b: refused, called where sleeping is not allowed (-EDEADLK)
 test_modreg: refused, called where sleeping is not allowed (-EDEADLK)
-refused: stop_machine() with preemption or interrupts off (-EDEADLK)
-refused: stop_machine() with preemption or interrupts off (-EDEADLK)
-test_b: refused, called where sleeping is not allowed (-EDEADLK)
-refused: stop_machine() with preemption or interrupts off (-EDEADLK)
+refused: stop_machine() where sleeping is not allowed (-EDEADLK)
+refused: stop_machine() where sleeping is not allowed (-EDEADLK)
 test_a: going
-test_a: gone" run_case writers.atomic
+test_a: gone" run_case "writers.atomic.$context"
+done
 result "a GPL-only symbol is hidden" lines "test_a$comes
 test_a: live
 test_a:gamma is for GPL-compatible callers only

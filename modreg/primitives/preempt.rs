@@ -54,10 +54,10 @@ impl Drop for PreemptGuard {
     }
 }
 
-/// Whether the caller may sleep as far as preemption and interrupts are concerned, as
-/// `preemptible()`.
+/// Whether the caller may sleep as far as preemption, interrupts and RCU are concerned, as
+/// `preemptible()` and `rcu_preempt_depth()`.
 #[inline]
 pub(crate) fn preemptible() -> bool {
-    // SAFETY: An FFI call with no additional requirements.
-    unsafe { bindings::preemptible() }
+    // SAFETY: FFI calls with no additional requirements.
+    unsafe { bindings::preemptible() && bindings::rcu_preempt_depth() == 0 }
 }

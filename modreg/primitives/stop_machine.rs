@@ -98,7 +98,7 @@ where
 pub(crate) fn can_stop_machine() -> bool {
     let ok = preemptible();
     if !ok {
-        pr_err!("refused: stop_machine() with preemption or interrupts off (-EDEADLK)\n");
+        pr_err!("refused: stop_machine() where sleeping is not allowed (-EDEADLK)\n");
     }
     ok
 }

@@ -3,13 +3,11 @@
  * Each reader of modreg.h, and the contexts that it may be called from.
  */
 
-#include <linux/irq_work.h>
 #include <linux/kernel.h>
-#include <linux/kprobes.h>
 #include <linux/module.h>
 #include <linux/preempt.h>
 #include <linux/slab.h>
-#include <linux/timer.h>
+#include <linux/string.h>
 
 #include "test_modreg.h"
 
@@ -456,109 +454,21 @@ free:
 	kfree(names);
 }
 
-static void preempt_disabled_case(const struct test_case *tc)
+/* What is asked from a context that is not the case's own. */
+static void answers(void)
 {
-	struct fixture *f = fixture(0);
-
-	if (!fixture_register(f))
-		return;
-	preempt_disable();
-	fixture_answers(f);
-	preempt_enable();
-	fixture_unregister(f);
-}
-
-static void irqs_off_case(const struct test_case *tc)
-{
-	struct fixture *f = fixture(0);
-	unsigned long flags;
-
-	if (!fixture_register(f))
-		return;
-	local_irq_save(flags);
-	fixture_answers(f);
-	local_irq_restore(flags);
-	fixture_unregister(f);
-}
-
-static void in_softirq_handler(struct timer_list *timer)
-{
-	check(in_serving_softirq());
-	fixture_answers(&fixtures[0]);
-}
-
-static void softirq_case(const struct test_case *tc)
-{
-	struct fixture *f = fixture(0);
-	struct timer_list timer;
-
-	if (!fixture_register(f))
-		return;
-	timer_setup_on_stack(&timer, in_softirq_handler, 0);
-	mod_timer(&timer, jiffies + 1);
-	while (timer_pending(&timer))
-		schedule_timeout_uninterruptible(1);
-	timer_delete_sync(&timer);
-	timer_destroy_on_stack(&timer);
-	fixture_unregister(f);
-}
-
-static void in_hardirq_handler(struct irq_work *work)
-{
-	check(in_hardirq());
-	fixture_answers(&fixtures[0]);
-}
-
-static void hardirq_case(const struct test_case *tc)
-{
-	struct irq_work work = IRQ_WORK_INIT_HARD(in_hardirq_handler);
-	struct fixture *f = fixture(0);
-
-	if (!fixture_register(f))
-		return;
-	check(irq_work_queue(&work));
-	irq_work_sync(&work);
-	fixture_unregister(f);
-}
-
-/*
- * A breakpoint is handled as an NMI. Functions that ftrace knows would be probed through it
- * instead, so this one hides.
- */
-static noinline notrace void nmi_target(void)
-{
-	barrier();
-}
-
-static int in_nmi_handler(struct kprobe *kp, struct pt_regs *regs)
-{
-	check(in_nmi());
 	fixture_answers(&fixtures[0]);
 	fixtures[0].number++;
-	return 0;
 }
 
-/* Keeps the kernel from making a jump of the breakpoint. */
-static void after_nmi_handler(struct kprobe *kp, struct pt_regs *regs, unsigned long flags)
+static void context_case(const struct test_case *tc)
 {
-}
-
-static void nmi_case(const struct test_case *tc)
-{
-	struct kprobe kp = {
-		.addr = (kprobe_opcode_t *)nmi_target,
-		.pre_handler = in_nmi_handler,
-		.post_handler = after_nmi_handler,
-	};
 	struct fixture *f = fixture(0);
 
 	if (!fixture_register(f))
 		return;
-	if (check_eq(register_kprobe(&kp), 0)) {
-		nmi_target();
-		unregister_kprobe(&kp);
-		check_eq(f->number, 1);
-	}
+	run_in_context(strchr(tc->name, '.') + 1, answers);
+	check_eq(f->number, 1);
 	fixture_unregister(f);
 }
 
@@ -579,10 +489,13 @@ const struct test_case reader_cases[] = {
 	{ "readers.print_plugins", print_plugins_case },
 	{ "readers.symtab", symtab_case },
 	{ "readers.many_symbols", many_symbols_case },
-	{ "readers.preempt_disabled", preempt_disabled_case },
-	{ "readers.irqs_off", irqs_off_case },
-	{ "readers.softirq", softirq_case },
-	{ "readers.hardirq", hardirq_case },
-	{ "readers.nmi", nmi_case },
+	{ "readers.preempt_off", context_case },
+	{ "readers.irqs_off", context_case },
+	{ "readers.bh_off", context_case },
+	{ "readers.spinlock", context_case },
+	{ "readers.rcu", context_case },
+	{ "readers.softirq", context_case },
+	{ "readers.hardirq", context_case },
+	{ "readers.nmi", context_case },
 	{ }
 };

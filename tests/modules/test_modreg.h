@@ -43,6 +43,8 @@ bool test_check_str(const char *have, const char *want, const char *func, int li
 /* Blocks until the file 'release' is written to. */
 void test_hold(void);
 
+void run_in_context(const char *context, void (*func)(void));
+
 /* Where things are in a fixture; no symbol is at the first byte of its text. */
 enum {
 	ALPHA = 0x10,

@@ -7,7 +7,6 @@
 
 #include <linux/kernel.h>
 #include <linux/module.h>
-#include <linux/preempt.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -232,30 +231,29 @@ unregister_a:
 	fixture_unregister(a);
 }
 
-static void atomic_case(const struct test_case *tc)
+/* No writer may be called where sleeping is not allowed; each says so, with a line in the log. */
+static void writers_are_refused(void)
 {
+	struct fixture *f = &fixtures[0], *g = &fixtures[1];
 	struct modreg_plugin *refused;
-	struct fixture *f = fixture(0), *g = fixture(1);
-	unsigned long flags;
 
-	if (!fixture_register(f))
-		return;
-
-	preempt_disable();
 	refused = modreg_register_plugin(&g->desc);
 	check_eq(PTR_ERR_OR_ZERO(refused), -EDEADLK);
 	refused = modreg_register_module(THIS_MODULE, NULL);
 	check_eq(PTR_ERR_OR_ZERO(refused), -EDEADLK);
 	check_eq(modreg_unregister_plugin(f->plugin), -EDEADLK);
 	check_eq(modreg_unregister_plugins(&f->plugin, 1), -EDEADLK);
-	preempt_enable();
+	f->number++;
+}
 
-	local_irq_save(flags);
-	refused = modreg_register_plugin(&g->desc);
-	check_eq(PTR_ERR_OR_ZERO(refused), -EDEADLK);
-	check_eq(modreg_unregister_plugin(f->plugin), -EDEADLK);
-	local_irq_restore(flags);
+static void atomic_case(const struct test_case *tc)
+{
+	struct fixture *f = fixture(0), *g = fixture(1);
 
+	if (!fixture_register(f))
+		return;
+	run_in_context(strrchr(tc->name, '.') + 1, writers_are_refused);
+	check_eq(f->number, 1);
 	check_eq(g->inits, 0);
 	check_eq(f->exits, 0);
 	fixture_is_gone(g);
@@ -329,7 +327,14 @@ const struct test_case writer_cases[] = {
 	{ "writers.unregister_referenced", unregister_referenced_case },
 	{ "writers.unregister_several", unregister_several_case },
 	{ "writers.unregister_several_refused", unregister_several_refused_case },
-	{ "writers.atomic", atomic_case },
+	{ "writers.atomic.preempt_off", atomic_case },
+	{ "writers.atomic.irqs_off", atomic_case },
+	{ "writers.atomic.bh_off", atomic_case },
+	{ "writers.atomic.spinlock", atomic_case },
+	{ "writers.atomic.rcu", atomic_case },
+	{ "writers.atomic.softirq", atomic_case },
+	{ "writers.atomic.hardirq", atomic_case },
+	{ "writers.atomic.nmi", atomic_case },
 	{ "writers.many_plugins", many_plugins_case },
 	{ }
 };
