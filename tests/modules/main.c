@@ -8,6 +8,8 @@
  *		failed, and the log tells which
  *   release	a write ends what a case holds up
  *   call	"SYMBOL good" or "SYMBOL bad": calls a plugin's function with such a pointer
+ *   generate	"SEED FIRST COUNT": registers generated plugins; with " wrong" behind that, by
+ *		a function that is wrong
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -28,6 +30,7 @@ static const struct test_case * const topics[] = {
 	writer_cases,
 	state_cases,
 	refused_cases,
+	fault_cases,
 };
 
 static struct dentry *dir;
@@ -73,6 +76,23 @@ void test_hold(void)
 	check(wait_for_completion_timeout(&release, 30 * HZ));
 }
 
+/* Begins what the checks belong to; end_case() tells whether one has failed. */
+static void begin_case(const char *name)
+{
+	mutex_lock(&running);
+	running_name = name;
+	atomic_set(&failures, 0);
+	reinit_completion(&release);
+}
+
+static bool end_case(void)
+{
+	bool ok = !atomic_read(&failures);
+
+	mutex_unlock(&running);
+	return ok;
+}
+
 static const struct test_case *find_case(const char *name)
 {
 	const struct test_case *tc;
@@ -98,7 +118,6 @@ static ssize_t run_write(struct file *file, const char __user *from, size_t len,
 {
 	const struct test_case *tc;
 	char *text, *name;
-	ssize_t ret = len;
 
 	name = get_text(from, len, &text);
 	if (IS_ERR(name))
@@ -108,15 +127,9 @@ static ssize_t run_write(struct file *file, const char __user *from, size_t len,
 	if (!tc)
 		return -ENOENT;
 
-	mutex_lock(&running);
-	running_name = tc->name;
-	atomic_set(&failures, 0);
-	reinit_completion(&release);
+	begin_case(tc->name);
 	tc->run(tc);
-	if (atomic_read(&failures))
-		ret = -EIO;
-	mutex_unlock(&running);
-	return ret;
+	return end_case() ? len : -EIO;
 }
 
 static const struct file_operations run_fops = {
@@ -166,6 +179,31 @@ static const struct file_operations call_fops = {
 	.write = call_write,
 };
 
+static ssize_t generate_write(struct file *file, const char __user *from, size_t len, loff_t *pos)
+{
+	unsigned int seed, first, count;
+	char *text, *line, how[8] = "";
+	int numbers;
+
+	line = get_text(from, len, &text);
+	if (IS_ERR(line))
+		return PTR_ERR(line);
+	numbers = sscanf(line, "%u %u %u %7s", &seed, &first, &count, how);
+	kfree(text);
+	if (numbers < 3)
+		return -EINVAL;
+
+	begin_case("generate");
+	generate(seed, first, count, !strcmp(how, "wrong"));
+	return end_case() ? len : -EIO;
+}
+
+static const struct file_operations generate_fops = {
+	.owner = THIS_MODULE,
+	.open = simple_open,
+	.write = generate_write,
+};
+
 static int cases_show(struct seq_file *m, void *v)
 {
 	const struct test_case *tc;
@@ -185,6 +223,7 @@ static int __init test_modreg_init(void)
 	debugfs_create_file("run", 0200, dir, NULL, &run_fops);
 	debugfs_create_file("release", 0200, dir, NULL, &release_fops);
 	debugfs_create_file("call", 0200, dir, NULL, &call_fops);
+	debugfs_create_file("generate", 0200, dir, NULL, &generate_fops);
 	return 0;
 }
 

@@ -28,6 +28,7 @@ extern const struct test_case reader_cases[];
 extern const struct test_case writer_cases[];
 extern const struct test_case state_cases[];
 extern const struct test_case refused_cases[];
+extern const struct test_case fault_cases[];
 
 bool test_check(bool ok, const char *func, int line, const char *what);
 bool test_check_eq(long have, long want, const char *func, int line, const char *what);
@@ -44,6 +45,7 @@ bool test_check_str(const char *have, const char *want, const char *func, int li
 void test_hold(void);
 
 void run_in_context(const char *context, void (*func)(void));
+void generate(u32 seed, u32 first, u32 count, bool wrong);
 
 /* Where things are in a fixture; no symbol is at the first byte of its text. */
 enum {

@@ -1,0 +1,140 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Every allocation fails once, on every path: inside of the kernel, one case for each writer; the
+# files, opened, read and written to; the loading of modreg and of the samples. What fails says
+# -ENOMEM and leaves no trace.
+
+. "$(dirname "$0")/functions.sh"
+
+knobs=/sys/kernel/debug
+kmemleak=$knobs/kmemleak
+
+if [[ ! -e /proc/self/fail-nth || ! -d $knobs/failslab || ! -d $knobs/fail_page_alloc ]]; then
+	ktap_print_header
+	ktap_skip_all "this kernel has no fault injection"
+	exit 4
+fi
+
+# Also where the kernel might wait for memory; and without a report of each.
+for knob in failslab fail_page_alloc; do
+	echo N > "$knobs/$knob/ignore-gfp-wait"
+	echo 0 > "$knobs/$knob/verbose"
+done
+echo 0 > $knobs/fail_page_alloc/min-order
+
+# fail_nth ACTION...: does it with the n-th allocation of it failing, until there are no more.
+#   FILE [TEXT]     opens a file, writes the text to it, reads it whole
+#   MODULE.ko...    loads modules, and unloads them again
+fail_nth()
+{
+	python3 - "$@" <<- 'END'
+		import ctypes, errno, os, sys
+
+		libc = ctypes.CDLL(None, use_errno=True)
+		finit_module, delete_module = 313, 176
+		nth = os.open("/proc/thread-self/fail-nth", os.O_RDWR)
+
+		def call(*args):
+		    if libc.syscall(*args) < 0:
+		        raise OSError(ctypes.get_errno(), "")
+
+		def ask(path, text=""):
+		    file = os.open(path, os.O_RDWR if text else os.O_RDONLY)
+		    try:
+		        if text:
+		            os.write(file, text.encode())
+		        whole = b""
+		        while piece := os.read(file, 4096):
+		            whole += piece
+		        return whole
+		    finally:
+		        os.close(file)
+
+		def load(path):
+		    file = os.open(path, os.O_RDONLY)
+		    try:
+		        call(finit_module, file, b"", 0)
+		    finally:
+		        os.close(file)
+
+		module = sys.argv[1].endswith(".ko")
+		want = None if module else ask(*sys.argv[1:])
+		refused = 0
+		for n in range(1, 5000):
+		    have, err = want, 0
+		    os.pwrite(nth, b"%d" % n, 0)
+		    try:
+		        if module:
+		            load(sys.argv[1])
+		        else:
+		            have = ask(*sys.argv[1:])
+		    except OSError as e:
+		        err = e.errno
+		    left = int(os.pread(nth, 16, 0))
+		    os.pwrite(nth, b"0", 0)
+		    if err not in (0, errno.ENOMEM) or have != want:
+		        sys.exit(f"# allocation {n}: {os.strerror(err)}, {have}")
+		    refused += err != 0
+		    if module and not err:
+		        call(delete_module, os.path.basename(sys.argv[1])[:-3].encode(), os.O_NONBLOCK)
+		    if left:
+		        break
+		print(f"# {n - 1} allocations, {refused} of them refused")
+		sys.exit(refused == 0)
+	END
+}
+
+# Whether kmemleak finds what is lost. It looks twice, as a pointer may be on its way.
+leaks()
+{
+	local i
+	for ((i = 0; i < 2; i++)); do
+		sleep 5
+		echo scan > "$kmemleak"
+	done
+	sed 's/^/# /' "$kmemleak" | grep .
+}
+
+finds_leak()
+{
+	run_case broken.leaks && leaks > /tmp/leaks && grep -q register_leaking /tmp/leaks &&
+		echo clear > "$kmemleak"
+}
+
+load modreg && load test_modreg || ktap_exit_fail_msg "cannot load the modules"
+[[ ! -e $kmemleak ]] || echo clear > "$kmemleak"
+mapfile -t names < <(cases faults)
+ktap_print_header
+ktap_set_plan $((${#names[@]} + 14))
+
+result "there are cases" test "${#names[@]}" -gt 0
+for name in "${names[@]}"; do
+	result "$name" run_case "$name"
+	log | sed -n 's/^test_modreg: \([0-9]* .*\)/# \1/p'
+done
+for name in broken.forgets broken.confuses; do
+	result "$name is found out" eval "! run_case $name > /dev/null"
+done
+
+result "sample C" fail_nth modreg_sample_c.ko
+result "sample Rust" fail_nth modreg_sample_rust.ko
+load modreg_sample_c
+result "plugins" fail_nth "$modreg/plugins"
+result "kallsyms" fail_nth "$modreg/kallsyms"
+result "resolve" fail_nth "$modreg/resolve" sample_c_add
+result "the sample is as before" matches "0x[0-9a-f]+ sample_c_add\+0x0/.*" resolve sample_c_add
+result "all unload" unload_all
+result "modreg itself" fail_nth modreg.ko
+result "nothing is left" eval '! loaded modreg && [[ ! -e $modreg ]]'
+
+if [[ -e $kmemleak ]]; then
+	load modreg && load test_modreg
+	result "nothing leaks" eval '! leaks'
+	result "a leak is found" finds_leak
+else
+	ktap_test_skip "nothing leaks: this kernel has no kmemleak"
+	ktap_test_skip "a leak is found: this kernel has no kmemleak"
+fi
+
+ktap_finished

@@ -1,0 +1,594 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Generated descriptors, from good to hostile, for modreg_register_plugin().
+ *
+ * Each begins as a good one and is spoiled in a few places, or in none. What modreg says is
+ * compared with a second opinion here, written after include/modreg.h alone: every error that one
+ * of the descriptor's faults may have. It must be one of those, or none where there is no fault. A
+ * descriptor depends on the seed, on its number, and on those of its group that are registered
+ * when its turn comes; so what begins with a group's first can be replayed.
+ */
+
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/kernel.h>
+#include <linux/module.h>
+#include <linux/prandom.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "test_modreg.h"
+
+enum {
+	PLUGINS = 8,
+	REGIONS = MODREG_MAX_REGIONS + 2,
+	SYMBOLS = 24,
+	ENTRIES = 16,
+	PARAMS = 4,
+	NAMES = 4096,
+	/* Each of a group has its own place, and may stray from it. */
+	PLACE = 0x1000,
+};
+
+/* A descriptor with all that it points to, larger than any count that modreg takes for valid. */
+struct subject {
+	struct modreg_plugin_desc desc;
+	struct modreg_plugin *plugin;
+	struct modreg_region regions[REGIONS];
+	struct modreg_symbol symbols[SYMBOLS];
+	struct modreg_param params[PARAMS];
+	struct modreg_symtab symtab;
+	struct elf64_sym elf[SYMBOLS];
+	char types[SYMBOLS];
+	char name[MODREG_NAME_LEN + 8];
+	char names[NAMES];
+	int numbers[PARAMS];
+	int init_returns;
+	/* How the arguments end. */
+	int args_err;
+	unsigned int place;
+};
+
+/* Exception entries reach 2 GiB, so they and what they point to are the module's own. */
+static struct exception_table_entry entries[PLUGINS][ENTRIES];
+static char text[PLUGINS][PLACE];
+
+static struct subject *subjects;
+static struct rnd_state rnd;
+
+static u32 below(u32 n)
+{
+	return n ? prandom_u32_state(&rnd) % n : 0;
+}
+
+static bool one_in(u32 n)
+{
+	return !below(n);
+}
+
+/* Numbers at which things change. */
+static unsigned long odd_number(void)
+{
+	static const unsigned long odd[] = {
+		0, 1, 7, 8, PAGE_SIZE - 1, PAGE_SIZE, INT_MAX, UINT_MAX, 1UL << 32, LONG_MAX,
+		1UL << 63, -PAGE_SIZE, -2UL, -1UL,
+	};
+
+	return odd[below(ARRAY_SIZE(odd))] + (one_in(3) ? below(16) : 0);
+}
+
+/* A count that is beyond the limit, or one that there is memory for. */
+static unsigned int odd_count(unsigned int limit, unsigned int there)
+{
+	switch (below(4)) {
+	case 0:
+		return limit + 1 + below(16);
+	case 1:
+		return UINT_MAX - below(16);
+	case 2:
+		return 0;
+	default:
+		return below(min(limit, there) + 1);
+	}
+}
+
+static const char *odd_string(struct subject *s)
+{
+	unsigned int i, len;
+
+	switch (below(5)) {
+	case 0:
+		return NULL;
+	case 1:
+		return "";
+	case 2:
+		len = KSYM_NAME_LEN - 2 + below(4);
+		break;
+	case 3:
+		len = MODREG_NAME_LEN - 2 + below(4);
+		break;
+	default:
+		len = 1 + below(40);
+	}
+	for (i = 0; i < len; i++)
+		s->names[i] = 1 + below(one_in(2) ? 255 : 126);
+	s->names[len] = 0;
+	return s->names;
+}
+
+static int generated_init(void *data)
+{
+	return ((struct subject *)data)->init_returns;
+}
+
+/* Arguments and how they end, with one parameter "number". */
+static const struct {
+	const char *args;
+	int err;
+} arguments[] = {
+	{ NULL }, { "" }, { "number=1" }, { " number=0x7f  number=-1 " }, { "number=\"3\"" },
+	{ "number", -EINVAL }, { "number=", -EINVAL }, { "number=x", -EINVAL },
+	{ "number=99999999999", -ERANGE }, { "other=1", -ENOENT }, { "=", -ENOENT },
+	{ "number=1 other", -ENOENT }, { "\"", -ENOENT }, { "\xff=\x01", -ENOENT },
+};
+
+/* A good plugin in its own place, of any size. */
+static void generate_good(struct subject *s)
+{
+	unsigned long base = (unsigned long)text[s->place];
+	unsigned int i, n = 1 + below(4), symbols = below(SYMBOLS), size = PLACE / 8;
+	struct exception_table_entry *table = entries[s->place];
+	struct modreg_region *r;
+	char *at = s->names;
+
+	memset(s, 0, offsetof(struct subject, place));
+	snprintf(s->name, sizeof(s->name), "generated_%u", s->place);
+	for (i = 0; i < n; i++)
+		s->regions[i] = (struct modreg_region){
+			.base = base + i * size,
+			.size = 1 + below(size),
+			.flags = i ? below(4) : MODREG_TEXT,
+		};
+	at += 1;
+	for (i = 0; i < symbols; i++) {
+		r = &s->regions[below(n)];
+		s->symbols[i] = (struct modreg_symbol){
+			.name = at,
+			.value = r->base + below(r->size),
+			.type = one_in(2) ? 0 : '!' + below('~' - '!' + 1),
+			.flags = below(4),
+		};
+		s->elf[i] = (struct elf64_sym){
+			.st_name = at - s->names,
+			.st_shndx = !one_in(4),
+			.st_value = s->symbols[i].value,
+		};
+		s->types[i] = 't';
+		at += 1 + snprintf(at, 16, "s%x", below(1 << below(16)));
+	}
+	for (i = 0; i < ENTRIES; i++)
+		set_exception(&table[i], base + i * s->regions[0].size / ENTRIES);
+	s->params[0] = (struct modreg_param){ "number", &param_ops_int, &s->numbers[0] };
+
+	s->desc = (struct modreg_plugin_desc){
+		.name = s->name,
+		.owner = one_in(8) ? NULL : THIS_MODULE,
+		.regions = s->regions,
+		.num_regions = n,
+		.extable = table,
+		.num_exentries = below(ENTRIES + 1),
+		.params = s->params,
+		.num_params = 1,
+		.init = one_in(2) ? generated_init : NULL,
+		.data = s,
+	};
+	s->symtab = (struct modreg_symtab){
+		.symtab = s->elf,
+		.num_symtab = symbols,
+		.strtab = s->names,
+		.strtab_size = at - s->names,
+		.typetab = s->types,
+	};
+	if (one_in(3)) {
+		s->desc.symtab = &s->symtab;
+	} else {
+		s->desc.symbols = s->symbols;
+		s->desc.num_symbols = symbols;
+	}
+}
+
+static void spoil(struct subject *s)
+{
+	struct modreg_region *r = &s->regions[below(4)];
+	struct modreg_symbol *symbol = &s->symbols[below(SYMBOLS)];
+	struct elf64_sym *elf = &s->elf[below(SYMBOLS)];
+	struct exception_table_entry *entry = &entries[s->place][below(ENTRIES)];
+	struct subject *other = &subjects[below(PLUGINS)];
+	unsigned int i;
+
+	switch (below(30)) {
+	case 0:
+		s->desc.name = odd_string(s);
+		break;
+	case 1:
+		strscpy(s->name, other->name);
+		break;
+	case 2:
+		s->name[below(strlen(s->name) + 1)] = below(256);
+		break;
+	case 3:
+		s->desc.regions = NULL;
+		break;
+	case 4:
+		s->desc.num_regions = odd_count(MODREG_MAX_REGIONS, REGIONS);
+		break;
+	case 5:
+		r->base = odd_number();
+		break;
+	case 6:
+		r->size = odd_number();
+		break;
+	case 7:
+		r->flags ^= 1 << below(32);
+		break;
+	case 8:
+		r->base = s->regions[0].base + below(s->regions[0].size);
+		break;
+	case 9:
+		r->base = (unsigned long)text[other->place] + below(PLACE);
+		break;
+	case 10:
+		r->base += below(2 * PLACE) - PLACE;
+		break;
+	case 11:
+		for (i = 1; i < REGIONS; i++)
+			s->regions[i] = (struct modreg_region){
+				s->regions[0].base + PLACE / 2 + i * 8, 1 + below(9), MODREG_TEXT
+			};
+		s->desc.num_regions = MODREG_MAX_REGIONS - 1 + below(3);
+		break;
+	case 12:
+		s->desc.symbols = NULL;
+		break;
+	case 13:
+		s->desc.num_symbols = odd_count(MODREG_MAX_SYMBOLS, SYMBOLS);
+		break;
+	case 14:
+		symbol->name = odd_string(s);
+		break;
+	case 15:
+		symbol->value = odd_number();
+		break;
+	case 16:
+		symbol->value += below(2 * PLACE) - PLACE;
+		break;
+	case 17:
+		symbol->type = below(256);
+		break;
+	case 18:
+		symbol->flags = below(256);
+		break;
+	case 19:
+		s->desc.symtab = &s->symtab;
+		break;
+	case 20:
+		s->symtab.num_symtab = odd_count(MODREG_MAX_SYMBOLS, SYMBOLS);
+		break;
+	case 21:
+		s->symtab.strtab_size = one_in(2) ? (1UL << 32) + odd_number() % (1UL << 40) :
+			below(NAMES);
+		break;
+	case 22:
+		elf->st_name = one_in(2) ? odd_number() : below(NAMES);
+		break;
+	case 23:
+		elf->st_value = odd_number();
+		break;
+	case 24:
+		if (one_in(2))
+			s->symtab.symtab = NULL;
+		else if (one_in(2))
+			s->symtab.strtab = NULL;
+		else
+			s->symtab.typetab = NULL;
+		break;
+	case 25:
+		s->desc.num_exentries = odd_count(MODREG_MAX_SYMBOLS, ENTRIES);
+		if (one_in(4))
+			s->desc.extable = NULL;
+		break;
+	case 26:
+		set_exception(entry, (unsigned long)text[s->place] + below(PLACE));
+		break;
+	case 27:
+		i = below(ARRAY_SIZE(arguments));
+		s->desc.args = arguments[i].args;
+		s->args_err = arguments[i].err;
+		break;
+	case 28:
+		s->init_returns = one_in(2) ? -(int)(1 + below(MAX_ERRNO)) : (int)below(10);
+		break;
+	case 29:
+		s->desc.num_params = odd_count(MODREG_MAX_PARAMS, PARAMS);
+		if (one_in(4))
+			s->desc.params = NULL;
+		if (one_in(4))
+			s->params[0].ops = NULL;
+		if (one_in(4))
+			s->params[0].name = NULL;
+		break;
+	}
+}
+
+/* The errors that a descriptor may have, as a set. */
+static unsigned long faults[BITS_TO_LONGS(MAX_ERRNO + 1)];
+
+static void fault(bool is, int err)
+{
+	if (is)
+		__set_bit(-err, faults);
+}
+
+static bool wraps(const struct modreg_region *r)
+{
+	return !r->size || r->base + r->size < r->base;
+}
+
+static bool in_region(const struct modreg_region *r, unsigned long addr)
+{
+	return addr - r->base < r->size;
+}
+
+static bool overlap(const struct modreg_region *a, const struct modreg_region *b)
+{
+	return in_region(a, b->base) || in_region(b, a->base);
+}
+
+static bool in_any(const struct modreg_plugin_desc *d, unsigned long addr, unsigned int flags)
+{
+	unsigned int i;
+
+	for (i = 0; i < d->num_regions; i++)
+		if ((d->regions[i].flags & flags) == flags && in_region(&d->regions[i], addr))
+			return true;
+	return false;
+}
+
+static bool printable(const char *name)
+{
+	for (; *name; name++)
+		if (*name <= ' ' || *name > '~' || *name == ':')
+			return false;
+	return true;
+}
+
+static void region_faults(const struct modreg_plugin_desc *d)
+{
+	const struct modreg_region *r, *q;
+	const struct subject *other;
+	unsigned int i;
+
+	for (r = d->regions; r < d->regions + d->num_regions; r++) {
+		fault(r->flags & ~(MODREG_TEXT | MODREG_INIT), -EINVAL);
+		fault(wraps(r), -EINVAL);
+		for (q = d->regions; q < r; q++)
+			fault(overlap(q, r), -EINVAL);
+		for (i = 0; i < PLUGINS; i++) {
+			other = &subjects[i];
+			if (!other->plugin)
+				continue;
+			for (q = other->regions; q < other->regions + other->desc.num_regions; q++)
+				/* Those of its init are gone. */
+				fault(!(q->flags & MODREG_INIT) && overlap(q, r), -EEXIST);
+		}
+	}
+}
+
+static void symbol_faults(const struct modreg_plugin_desc *d)
+{
+	const struct modreg_symtab *t = d->symtab;
+	const struct modreg_symbol *s;
+	const struct elf64_sym *elf;
+
+	if (d->num_symbols > MODREG_MAX_SYMBOLS)
+		fault(true, -E2BIG);
+	else if (d->num_symbols && !d->symbols)
+		fault(true, -EINVAL);
+	else
+		for (s = d->symbols; s < d->symbols + d->num_symbols; s++) {
+			fault(!s->name || !*s->name, -EINVAL);
+			fault(s->name && strlen(s->name) >= KSYM_NAME_LEN, -ENAMETOOLONG);
+			fault(!in_any(d, s->value, 0), -ERANGE);
+			fault(s->type && (s->type <= ' ' || s->type > '~'), -EINVAL);
+			fault(s->flags & ~(MODREG_EXPORT | MODREG_EXPORT_GPL), -EINVAL);
+		}
+	if (!t)
+		return;
+	fault(d->num_symbols, -EINVAL);
+	fault(t->num_symtab > MODREG_MAX_SYMBOLS, -E2BIG);
+	fault(t->strtab_size > UINT_MAX, -E2BIG);
+	fault(t->num_symtab && (!t->symtab || !t->typetab || !t->strtab), -EINVAL);
+	fault(t->strtab_size && !t->strtab, -EINVAL);
+	fault(t->num_symtab && !t->strtab_size, -EINVAL);
+	if (!t->strtab || t->strtab_size > NAMES)
+		return;
+	fault(t->strtab_size && t->strtab[t->strtab_size - 1], -EINVAL);
+	if (!t->symtab || t->num_symtab > SYMBOLS)
+		return;
+	for (elf = t->symtab; elf < t->symtab + t->num_symtab; elf++)
+		if (elf->st_name >= t->strtab_size)
+			fault(true, -EINVAL);
+		else
+			fault(strnlen(t->strtab + elf->st_name, t->strtab_size - elf->st_name) >=
+			      KSYM_NAME_LEN, -ENAMETOOLONG);
+}
+
+static void extable_faults(const struct modreg_plugin_desc *d)
+{
+	const struct exception_table_entry *e;
+	unsigned long insn, last = 0;
+
+	if (d->num_exentries > MODREG_MAX_SYMBOLS) {
+		fault(true, -E2BIG);
+		return;
+	}
+	fault(d->num_exentries && !d->extable, -EINVAL);
+	if (!d->extable)
+		return;
+	for (e = d->extable; e < d->extable + d->num_exentries; e++) {
+		insn = (unsigned long)&e->insn + e->insn;
+		fault(insn < last, -EINVAL);
+		fault(!in_any(d, insn, MODREG_TEXT), -ERANGE);
+		last = insn;
+	}
+}
+
+/* All that is wrong with a descriptor. */
+static void find_faults(const struct subject *s)
+{
+	const struct modreg_plugin_desc *d = &s->desc;
+	unsigned int i;
+
+	bitmap_zero(faults, MAX_ERRNO + 1);
+	if (!d->name) {
+		fault(true, -EINVAL);
+	} else {
+		fault(!*d->name || !printable(d->name), -EINVAL);
+		fault(strlen(d->name) >= MODREG_NAME_LEN, -ENAMETOOLONG);
+		for (i = 0; i < PLUGINS; i++)
+			fault(subjects[i].plugin && !strcmp(subjects[i].desc.name, d->name),
+			      -EEXIST);
+	}
+	fault(!d->num_regions, -EINVAL);
+	fault(d->num_regions && !d->regions, -EINVAL);
+	fault(d->num_regions > MODREG_MAX_REGIONS, -E2BIG);
+	if (d->regions && d->num_regions <= MODREG_MAX_REGIONS) {
+		region_faults(d);
+		symbol_faults(d);
+		extable_faults(d);
+	}
+	fault(d->num_params > MODREG_MAX_PARAMS, -E2BIG);
+	fault(d->num_params && !d->params, -EINVAL);
+	if (d->params && d->num_params <= PARAMS)
+		for (i = 0; i < d->num_params; i++)
+			fault(!d->params[i].name || !d->params[i].ops, -EINVAL);
+	/* These count only where all the rest is right. */
+	if (!bitmap_empty(faults, MAX_ERRNO + 1))
+		return;
+	if (d->args && *d->args && !d->num_params)
+		fault(true, -ENOENT);
+	else if (s->args_err)
+		fault(true, s->args_err);
+	else if (d->init && s->init_returns < 0)
+		fault(true, s->init_returns);
+}
+
+/* Every reader, asked about anything: answers are as documented, and their strings end. */
+static void ask_anything(const struct subject *s)
+{
+	struct modreg_find_symbol_arg fsa = { .gplok = one_in(2) };
+	char name[KSYM_NAME_LEN], plugin[MODREG_NAME_LEN], type;
+	unsigned long addr, size, offset, value;
+	int ret, exported;
+
+	addr = one_in(4) ? odd_number() : (unsigned long)text[below(PLUGINS)] + below(PLACE);
+	ret = modreg_lookup_symbol_attrs(addr, one_in(2) ? &size : NULL, &offset, plugin, name);
+	check(ret == 0 || ret == -ERANGE);
+	if (!ret)
+		check(strnlen(name, sizeof(name)) < sizeof(name) &&
+		      strnlen(plugin, sizeof(plugin)) < sizeof(plugin));
+	check_eq(modreg_lookup_symbol_name(addr, name), ret);
+	check_eq(modreg_address_lookup(addr, &size, NULL, NULL, name) != 0, ret == 0);
+	if (!modreg_is_address(addr))
+		check_eq(ret, -ERANGE);
+	ret = modreg_get_kallsym(odd_number(), &value, &type, name, plugin, &exported);
+	check(ret == 0 || ret == -ERANGE);
+	fsa.name = one_in(4) ? odd_string(&subjects[PLUGINS]) : s->symbols[below(SYMBOLS)].name;
+	modreg_kallsyms_lookup_name(fsa.name);
+	if (modreg_find_symbol_get(&fsa))
+		modreg_find_symbol_put(fsa.owner);
+	modreg_search_extables(addr);
+}
+
+/* Removes all that is registered, in one stop. */
+static void unregister_all(void)
+{
+	struct modreg_plugin *plugins[PLUGINS];
+	unsigned int i, n = 0;
+
+	for (i = 0; i < PLUGINS; i++)
+		if (subjects[i].plugin)
+			plugins[n++] = subjects[i].plugin;
+	if (n)
+		check_eq(modreg_unregister_plugins(plugins, n), 0);
+	for (i = 0; i < PLUGINS; i++)
+		subjects[i].plugin = NULL;
+}
+
+/* What the check is seen to catch: a registry that mixes up two errors. */
+static struct modreg_plugin *register_wrong(const struct modreg_plugin_desc *desc)
+{
+	struct modreg_plugin *plugin = modreg_register_plugin(desc);
+
+	return plugin == ERR_PTR(-ERANGE) ? ERR_PTR(-EINVAL) : plugin;
+}
+
+/* Returns whether modreg has done what it should with descriptor number n. */
+static bool generate_one(u32 seed, u32 n, bool wrong, u32 *good)
+{
+	struct subject *s;
+	long err;
+	u32 i;
+
+	prandom_seed_state(&rnd, ((u64)seed << 32) | n);
+	for (i = 0; i < PLUGINS; i++)
+		subjects[i].place = i;
+	for (s = subjects; s->plugin; s++)
+		;
+	generate_good(s);
+	for (i = below(5); i; i--)
+		spoil(s);
+	find_faults(s);
+
+	s->plugin = wrong ? register_wrong(&s->desc) : modreg_register_plugin(&s->desc);
+	err = PTR_ERR_OR_ZERO(s->plugin);
+	if (err) {
+		s->plugin = NULL;
+		if (!check(test_bit(-err, faults)))
+			goto failed;
+	} else {
+		++*good;
+		if (!check(bitmap_empty(faults, MAX_ERRNO + 1)))
+			goto failed;
+	}
+	ask_anything(s);
+	return true;
+failed:
+	pr_err("descriptor %u of seed %u: %ld, expected %*pbl\n", n, seed, err, MAX_ERRNO + 1,
+	       faults);
+	return false;
+}
+
+/* Tries descriptors and leaves nothing behind. */
+void generate(u32 seed, u32 first, u32 count, bool wrong)
+{
+	unsigned int symbols = count_symbols();
+	u32 n, good = 0, failed = 0;
+
+	subjects = kvcalloc(PLUGINS + 1, sizeof(*subjects), GFP_KERNEL);
+	if (!check(subjects))
+		return;
+	first -= first % PLUGINS;
+	for (n = first; n - first < count && failed < 5; n++) {
+		failed += !generate_one(seed, n, wrong, &good);
+		if (n % PLUGINS == PLUGINS - 1)
+			unregister_all();
+		cond_resched();
+	}
+	unregister_all();
+	check_eq(count_symbols(), symbols);
+	kvfree(subjects);
+	pr_info("seed %u: %u descriptors, %u registered, %u failed\n", seed, n - first, good,
+		failed);
+}
