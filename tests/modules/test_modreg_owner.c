@@ -4,6 +4,7 @@
  * told by its parameter 'mode':
  *
  *   leave	unloads with a plugin still registered
+ *   lose	the same, and loses a little memory each time
  *   late	registers plugins while it is being unloaded
  *   module	registers itself from its init function
  *   fail	does so too, unregisters itself again, and then its init function fails
@@ -28,9 +29,10 @@
 
 static char *mode = "module";
 module_param(mode, charp, 0444);
-MODULE_PARM_DESC(mode, "leave, late, module, fail, abandon, oops or panic");
+MODULE_PARM_DESC(mode, "leave, lose, late, module, fail, abandon, oops or panic");
 
 static struct modreg_plugin *plugin;
+static void *lost;
 
 /* Something to find: symbols exported and not, exception entries in both kinds of text. */
 asmlinkage long test_modreg_owner_peek(const long *p);
@@ -225,7 +227,9 @@ static int __init test_modreg_owner_init(void)
 {
 	int err;
 
-	if (!strcmp(mode, "leave")) {
+	if (!strcmp(mode, "lose"))
+		lost = kmalloc(40, GFP_KERNEL);
+	if (!strcmp(mode, "leave") || !strcmp(mode, "lose")) {
 		plugin = register_page("left");
 		return PTR_ERR_OR_ZERO(plugin);
 	}

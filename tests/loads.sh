@@ -1,0 +1,109 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# modreg, the samples and an owner that registers itself are loaded and unloaded over and over: afterwards
+# the kernel has as much memory in use as before. The short form; loads_full.sh loads a thousand times.
+#
+# What is compared is what the allocators count after they were told to give back what is free:
+# objects in each slab cache, areas of vmalloc(), kB of per-CPU memory. The rest of the system
+# allocates too, by the dozen, but not at each load: so there are three rounds, and what has grown by more
+# than half an object for each load in all of them is lost.
+
+. "$(dirname "$0")/functions.sh"
+
+# In each of three rounds.
+times=${times-10}
+knobs=/sys/kernel/debug
+kmemleak=$knobs/kmemleak
+
+# loads MODULE[=PARAMETERS]...: whether that many loads and unloads of all of them leave no memory in use.
+loads()
+{
+	dmesg --clear
+	python3 - "$times" "$@" <<- 'END'
+		import ctypes, glob, os, re, sys, time
+
+		libc = ctypes.CDLL(None, use_errno=True)
+		finit_module, delete_module = 313, 176
+		times = int(sys.argv[1])
+		modules = [m.partition("=") for m in sys.argv[2:]]
+		files = [os.open(f"/tmp/{m[0]}.ko", os.O_RDONLY) for m in modules]
+
+		def call(name, *args):
+		    if libc.syscall(*args) < 0:
+		        sys.exit(f"# {name}: {os.strerror(ctypes.get_errno())}")
+
+		def turn():
+		    for (name, _, parameters), file in zip(modules, files):
+		        call(name, finit_module, file, parameters.encode(), 0)
+		    for name, _, _ in reversed(modules):
+		        call(name, delete_module, name.encode(), os.O_NONBLOCK)
+
+		def read(path):
+		    with open(path) as file:
+		        return file.read()
+
+		def in_use():
+		    for _ in range(2):
+		        # Grace periods pass, and work that frees memory is done.
+		        time.sleep(1)
+		        with open("/proc/sys/vm/drop_caches", "w") as file:
+		            file.write("3")
+		        for path in glob.glob("/sys/kernel/slab/*/shrink"):
+		            with open(path, "w") as file:
+		                file.write("1")
+		    counts = dict(re.findall(r"^(\S+) +(\d+) ", read("/proc/slabinfo"), re.M))
+		    counts["vmalloc"] = read("/proc/vmallocinfo").count("\n")
+		    counts["per-CPU"] = re.search(r"^Percpu: +(\d+)", read("/proc/meminfo"), re.M)[1]
+		    return {what: int(count) for what, count in counts.items()}
+
+		for _ in range(3):
+		    turn()
+		counts = [in_use()]
+		for _ in range(3):
+		    for _ in range(times):
+		        turn()
+		    counts.append(in_use())
+		lost = 0
+		for what in counts[0]:
+		    grown = [after.get(what, 0) - before.get(what, 0) for before, after in zip(counts, counts[1:])]
+		    if min(grown) > times / 2:
+		        lost += 1
+		        print(f"# {what}: {counts[0][what]}, then {grown} more after {times} turns each")
+		print(f"# {len(counts[0])} counts, {lost} of them have grown with each turn")
+		sys.exit(lost != 0)
+	END
+}
+
+leaks()
+{
+	local i
+	for ((i = 0; i < 2; i++)); do
+		sleep 5
+		echo scan > "$kmemleak"
+	done
+	sed 's/^/# /' "$kmemleak" | grep .
+}
+
+ktap_print_header
+ktap_set_plan 4
+# BTF takes most of the time to load, and has nothing to do with it. The console is slow.
+for module in modreg modreg_sample_{c,rust} test_modreg_owner; do
+	objcopy --remove-section .BTF "$module.ko" "/tmp/$module.ko"
+done
+echo N > /sys/module/printk/parameters/ignore_loglevel
+dmesg --console-level err
+
+[[ ! -e $kmemleak ]] || echo clear > "$kmemleak"
+result "$((3 * times)) loads and unloads" loads modreg modreg_sample_c modreg_sample_rust test_modreg_owner
+if [[ -e $kmemleak ]]; then
+	result "kmemleak finds nothing" eval '! leaks'
+else
+	ktap_test_skip "kmemleak finds nothing: this kernel has none"
+fi
+result "a little memory that is lost at each load is found" eval '! loads modreg test_modreg_owner=mode=lose'
+[[ ! -e $kmemleak ]] || echo clear > "$kmemleak"
+echo Y > /sys/module/printk/parameters/ignore_loglevel
+result "nothing is left" eval '! loaded modreg && [[ ! -e $modreg ]]'
+
+ktap_finished
