@@ -62,6 +62,30 @@ opened_by_root()
 	[[ $out = shown ]]
 }
 
+# opened_by_others FILE: what root reads from a file that was opened without CAP_SYSLOG.
+opened_by_others()
+{
+	python3 - "$1" <<- 'END'
+		import os, socket, subprocess, sys
+
+		path, asks = sys.argv[1], "resolve" in sys.argv[1]
+		open_it = """
+		import os, socket, sys
+		path, mode, to = sys.argv[1], *map(int, sys.argv[2:])
+		socket.send_fds(socket.socket(fileno=to), [b"."], [os.open(path, mode)])
+		"""
+		ours, theirs = socket.socketpair()
+		subprocess.run(["setpriv", "--bounding-set", "-syslog", "--inh-caps", "-syslog",
+		                "python3", "-c", open_it, path, str(os.O_RDWR if asks else os.O_RDONLY),
+		                str(theirs.fileno())], pass_fds=[theirs.fileno()], check=True)
+		file = socket.recv_fds(ours, 1, 1)[1][0]
+		if asks:
+		    os.write(file, b"sample_c_add")
+		while piece := os.read(file, 65536):
+		    sys.stdout.write(piece.decode())
+	END
+}
+
 # two_questions: the second on one open file is refused.
 two_questions()
 {
@@ -120,7 +144,7 @@ large()
 
 load modreg && load modreg_sample_c || ktap_exit_fail_msg "cannot load the modules"
 ktap_print_header
-ktap_set_plan 32
+ktap_set_plan 36
 
 for file in plugins kallsyms; do
 	result "$file is root's to read" says "400 root" stat -c '%a %U' "$modreg/$file"
@@ -150,6 +174,13 @@ result "hidden: a name resolves without its address" \
 result "hidden: an address does not resolve" refused "0x$zero"
 sysctls 1 2
 result "who opened the file counts" opened_by_root
+for file in $modreg/kallsyms /proc/kallsyms; do
+	result "and not who reads it: $file" \
+		says hidden eval "opened_by_others $file | grep sample_c_add | shown"
+done
+result "and not who reads it: plugins" \
+	matches "sample_c [0-9]+ 0 - Live 0x$zero .*" opened_by_others "$modreg/plugins"
+result "and not who asks" matches "0x$zero sample_c_add.*" opened_by_others "$modreg/resolve"
 
 result "an unknown name" refused no_such_symbol
 result "an address in no plugin" refused 0xffffffff00000000
