@@ -18,8 +18,9 @@ work=$OUT/litmus
 herd7()
 {
 	local root=/opt/models/usr
-	(cd "$memory_model" && "$root/lib64/ld-linux-x86-64.so.2" --library-path "$root/lib/x86_64-linux-gnu" \
-		"$root/bin/herd7" -set-libdir "$root/share/herdtools7/herd" -conf linux-kernel.cfg "$1")
+	(cd "$memory_model" && "$root/lib64/ld-linux-x86-64.so.2" \
+		--library-path "$root/lib/x86_64-linux-gnu" "$root/bin/herd7" \
+		-set-libdir "$root/share/herdtools7/herd" -conf linux-kernel.cfg "$1")
 }
 
 # observed FILE RESULT: whether herd7 observes that; where it is Never, there is no data race either.
