@@ -17,7 +17,7 @@ cached = $(shell scripts/rust-kdir $(FLAVOUR) $(KVERSION))
 ifeq ($(origin KDIR),undefined)
   ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),modules)),)
     # A guest is asked for: its kernel must be one that can be booted.
-    ifneq ($(filter run test test-modules quick conformance lint,$(MAKECMDGOALS)),)
+    ifneq ($(filter run test test-modules quick conformance torture lint,$(MAKECMDGOALS)),)
       KDIR := $(cached)
     else ifneq ($(origin FLAVOUR)$(KVERSION),file)
       KDIR := $(cached)
@@ -78,6 +78,10 @@ conformance: modules ## compare each answer about 40 modules with the kernel's o
 	@scripts/test $(KDIR) bpftrace.sh conformance_full.sh; status=$$?; \
 	sed -n 's/^# # \(question .*\)/\1/; t table; b; :table; p; n; s/^# # //; t table' $(out)/results/conformance_full.sh.output; \
 	exit $$status
+
+.PHONY: torture
+torture: test-modules ## torture modreg for MINUTES=n (10): a line every 10 s and the verdict (FLAVOUR=...)
+	@MINUTES=$(or $(MINUTES),10) scripts/test $(KDIR) torture.sh
 
 .PHONY: lint
 lint: ## check style, and that nothing warns

@@ -1,0 +1,152 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Tortures modreg: writers and readers in every context (modreg_torture), while processors go off and
+# on, plugin modules come and go, the files are read, and now and then something faults.
+#
+# on: kasan
+# minutes: 1
+# boot: --cpus 4 --nmi 100
+# expects: BUG: unable to handle page fault for address: fffffffffffff544
+# expects: Oops: Oops: 0000 \[#[0-9]+\] SMP
+
+. "$(dirname "$0")/functions.sh"
+
+seconds=$((60 * ${MINUTES:-1}))
+torture=/sys/module/modreg_torture/parameters
+nmi=/dev/ttyS1
+nmi_longest=/sys/kernel/debug/x86/nmi_longest_ns
+number='0x[0-9a-f]+'
+# How often things were done.
+counts=$(mktemp -d)
+
+# again COMMAND: over and over, until the time is over; counts.
+again()
+{
+	local n=0
+	while [[ ! -e $counts/stop ]]; do
+		if "$1"; then
+			echo $((++n)) > "$counts/$1"
+		else
+			echo "# $1 failed" | tee -a "$counts/failed"
+			sleep 1
+		fi
+	done
+}
+
+often()
+{
+	[[ -s $counts/$1 ]] && echo "# $1: $(< "$counts/$1") times"
+}
+
+# One processor, but not the first, goes off and comes back.
+hotplug()
+{
+	local cpus=(/sys/devices/system/cpu/cpu[1-9]*/online) cpu
+	cpu=${cpus[RANDOM % ${#cpus[@]}]}
+	echo 0 > "$cpu" || return 1
+	sleep 0.$((RANDOM % 10))
+	echo 1 > "$cpu" || return 1
+	sleep 0.$((RANDOM % 10))
+}
+
+samples()
+{
+	local languages=(c rust)
+	local sample=modreg_sample_${languages[RANDOM % 2]}
+	load "$sample" && sleep 0.1 && rmmod "$sample"
+}
+
+# What is said of our own plugins must fit together: a symbol names its plugin.
+files()
+{
+	! grep -vE '^[A-Za-z_0-9]+ [0-9]+ [0-9]+ - (Loading|Live|Unloading) 0x[0-9a-f]{16}( \([A-Z+-]+\))?$' \
+		"$modreg/plugins" | sed 's/^/# plugins: /' | grep . &&
+	! awk -F '[ \t]' '$3 ~ /^torture_[0-9a-f]+$/ && length($3) == 19 && $4 != "[" substr($3, 1, 18) "]"' "$modreg/kallsyms" |
+		sed 's/^/# kallsyms: /' | grep . &&
+	matches "$number torture_fault\+0x0/$number \[torture_oops\]" resolve torture_oops:torture_fault
+}
+
+# What modreg has to say fills the console, and the console is slow.
+quiet()
+{
+	echo N > /sys/module/printk/parameters/ignore_loglevel
+	dmesg --console-level err
+}
+
+# The report of an oops makes the console loud again.
+oops()
+{
+	log_mark
+	echo 1 > "$torture/oops"
+	quiet
+	matches "IP: torture_fault\+$number/$number \[torture_oops\]" eval 'modreg_log | grep ^IP'
+}
+
+show_status()
+{
+	sed 's/^/# /' "$torture/status"
+	sleep 10
+}
+
+loud()
+{
+	echo Y > /sys/module/printk/parameters/ignore_loglevel
+}
+
+# Emulated processors share real ones, so an NMI may take long.
+relaxed()
+{
+	[[ ! -w $nmi_longest ]] || echo 1000000000 > "$nmi_longest"
+}
+
+# Who looks for leaks behind the tests leaves out those that have an oops. kmemleak leaves alone what is
+# younger than five seconds, or has changed since the last scan.
+nothing_leaks()
+{
+	local leaks=/sys/kernel/debug/kmemleak
+	[[ -w $leaks ]] || return 0
+	sleep 5
+	echo scan > "$leaks"
+	echo scan > "$leaks"
+	! sed 's/^/# /' "$leaks" | grep .
+}
+
+verdict()
+{
+	dmesg --notime | sed -n 's/^modreg_torture: //p' | tail -n "$1"
+}
+
+load modreg && load modreg_torture || ktap_exit_fail_msg "cannot load the modules"
+relaxed
+ktap_print_header
+ktap_set_plan 10
+quiet
+result "it begins" eval 'echo 1 > "$torture/run"'
+echo 1 > "$nmi"
+end=$((SECONDS + seconds))
+for what in hotplug samples files show_status; do
+	again $what &
+done
+# Lockdep is off after the first.
+sleep $((seconds * 3 / 4))
+while ((SECONDS < end)); do
+	oops && echo oops >> "$counts/oops" || echo oops >> "$counts/failed"
+	sleep $((seconds / 8))
+done
+touch "$counts/stop"
+wait
+echo 0 > "$nmi"
+result "it ends" eval 'echo 0 > "$torture/run"'
+loud
+verdict 15 | sed 's/^/# /'
+result "the verdict" matches "end: SUCCESS" verdict 1
+result "processors went off and on" often hotplug
+result "modules came and went" often samples
+result "the files were read" often files
+result "faults were reported" test -s "$counts/oops"
+result "none of that failed" eval '! cat "$counts/failed" 2> /dev/null'
+result "nothing leaks" nothing_leaks
+result "nothing is left" eval 'empty plugins && rmmod modreg_torture && unload_all'
+
+ktap_finished
