@@ -17,7 +17,7 @@ cached = $(shell scripts/rust-kdir $(FLAVOUR) $(KVERSION))
 ifeq ($(origin KDIR),undefined)
   ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),modules)),)
     # A guest is asked for: its kernel must be one that can be booted.
-    ifneq ($(filter run test test-modules quick conformance torture lint,$(MAKECMDGOALS)),)
+    ifneq ($(filter run test test-modules quick conformance torture bench lint,$(MAKECMDGOALS)),)
       KDIR := $(cached)
     else ifneq ($(origin FLAVOUR)$(KVERSION),file)
       KDIR := $(cached)
@@ -82,6 +82,11 @@ conformance: modules ## compare each answer about 40 modules with the kernel's o
 .PHONY: torture
 torture: test-modules ## torture modreg for MINUTES=n (10): a line every 10 s and the verdict (FLAVOUR=...)
 	@MINUTES=$(or $(MINUTES),10) scripts/test $(KDIR) torture.sh
+
+.PHONY: bench
+bench: strict += MODREG_BENCH=m
+bench: modules ## measure modreg beside the kernel it runs in: a table and two plots, in about 15 minutes
+	@scripts/bench $(KDIR) $(out)
 
 .PHONY: lint
 lint: ## check style, and that nothing warns

@@ -1,0 +1,317 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Makes the table and the plots of the samples in a directory: report.py DIRECTORY
+
+samples-KIND-CPUS there is what tests/bench/guest.py printed: KIND is stock or um, CPUS how many
+CPUs that guest had. Writes table.md, which it prints too, lookup.png and scaling.png, and what
+these are drawn from.
+
+A ratio is taken of each repetition where both sides stand side by side, and of each pair where
+they do not; the table has its median and, in brackets, its quartiles.
+"""
+
+import collections
+import itertools
+import os
+import statistics
+import subprocess
+import sys
+
+DIR = sys.argv[1]
+STOCK, UM = ("stock", 2), ("um", 1)
+
+# samples[kind, CPUs][what] is a list of repetitions: the parameter, and {side: value}.
+samples = {}
+# What the guests ran under, and which kernel that was.
+under = {}
+kernels = {}
+
+rows = []
+
+
+def read():
+    for name in sorted(os.listdir(DIR)):
+        if not name.startswith("samples-"):
+            continue
+        _, kind, cpus = name.split("-")
+        series = samples.setdefault((kind, int(cpus)), collections.defaultdict(list))
+        with open(f"{DIR}/{name}") as file:
+            for line in file:
+                if line.startswith("# under "):
+                    kernels[kind], under[kind] = line[len("# under "):].strip().split(": ")
+                if line.startswith("#") or "\t" not in line:
+                    continue
+                what, param, *sides = line.rstrip().split("\t")
+                values = {k: float(v) for k, v in (side.split("=") for side in sides)}
+                series[what].append((int(param), values))
+
+
+def column(guest, what, side):
+    return [values[side] for _, values in samples.get(guest, {}).get(what, [])]
+
+
+def param(guest, what):
+    repetitions = samples.get(guest, {}).get(what)
+    return f"{repetitions[0][0]:,}" if repetitions else "?"
+
+
+def step(guest, plugins):
+    """The step under the lock, without what ftrace adds to each section."""
+    what = f"step:{plugins}"
+    seen, bare = column(guest, what, "seen"), column(guest, what, "bare")
+    if not seen:
+        return []
+    extra = statistics.median(seen) - statistics.median(bare)
+    return [max(s - n * extra, 1)
+            for s, n in zip(column(guest, what, "step"), column(guest, what, "sections"))]
+
+
+def quartiles(values):
+    if len(values) < 2:
+        return values[0], values[0], values[0]
+    return tuple(statistics.quantiles(values, n=4, method="inclusive"))
+
+
+def number(value):
+    """Three digits."""
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def duration(ns):
+    for unit, size in ("s", 1e9), ("ms", 1e6), ("µs", 1e3):
+        if ns >= size:
+            return f"{number(ns / size)} {unit}"
+    return f"{number(ns)} ns"
+
+
+def rate(per_second):
+    return f"{number(per_second / 1e6)} M/s"
+
+
+def size(count):
+    return f"{number(count)} B"
+
+
+def slower(peer, ours):
+    return ours / peer
+
+
+def faster(peer, ours):
+    return peer / ours
+
+
+def row(what, where, peer, peers, ours, most=None, least=None, ratio=slower, show=duration,
+        apart=False):
+    """Two series, side by side or apart: their ratio is to be at most, or at least, that."""
+    target = f"≤ {most:,g}" if most else f"≥ {least:,g}" if least else ""
+    if not peers or not ours:
+        rows.append((what, where, peer, "", "", "not measured", target, ""))
+        return
+    pairs = itertools.product(peers, ours) if apart else zip(peers, ours)
+    low, middle, high = quartiles([ratio(p, o) for p, o in pairs])
+    verdict = ""
+    if target:
+        verdict = "met" if (middle <= most if most else middle >= least) else "missed"
+    rows.append((what, where, peer, show(statistics.median(peers)), show(statistics.median(ours)),
+                 f"{number(middle)} [{number(low)} – {number(high)}]", target, verdict))
+
+
+def lookup_rows(guest, tables):
+    where = under.get(guest[0], "User-mode Linux")
+
+    def pair(what, peer, ours="modreg"):
+        return column(guest, what, peer), column(guest, what, ours)
+
+    for (name, table), least in zip(tables, (80, None, 500)):
+        row(f"address to symbol, {name} ({param(guest, f'address:{table}')} symbols)", where,
+            "`module_address_lookup`", *pair(f"address:{table}", "kernel"), least=least,
+            ratio=faster)
+    for name, table in tables:
+        row(f"the same, {name}", where, "the floor: a flat array, in C",
+            *pair(f"floor:{table}", "floor"), most=1.5)
+    row("growth from 1,000 to 54,593 symbols in a plugin", where, "itself, 1,000",
+        *pair("growth:small0:large0", "small", "large"), most=1.5)
+    row("... as the floor grows", where, "the floor, 1,000",
+        column(guest, "floor:modreg_symbols_1000", "floor"),
+        column(guest, "floor:modreg_symbols_54593", "floor"), apart=True)
+    row("growth from 1 to 1,000 plugins, one of them asked", where, "itself, 1",
+        column(guest, "floor:one0", "modreg"), column(guest, "floor:one*", "modreg"), most=2,
+        apart=True)
+    row("... all of them asked, 64 symbols in each", where, "itself, 1",
+        column(guest, "floor:one0", "modreg"), column(guest, "floor:*", "modreg"), apart=True)
+    row("... as the floor grows, with all of their symbols in its array", where, "the floor, 1",
+        column(guest, "floor:one0", "floor"), column(guest, "floor:*", "floor"), apart=True)
+    row("address to symbol among 1,000 plugins", where, "a list without an index, as in 2008",
+        *pair("list:*", "list"), ratio=faster)
+    for what, name in ("qualified", "`plugin:name` to address"), ("plain", "plain name to address"):
+        row(f"{name}, {param(guest, what)} symbols registered", where,
+            "`module_kallsyms_lookup_name`", *pair(what, "kernel"), least=1000, ratio=faster)
+    row("exported symbol among 500 plugins", where, "`find_symbol` over 500 modules",
+        *pair("export", "kernel"), least=5, ratio=faster)
+    row("listing all symbols, per line", where, "`/proc/kallsyms`, module part",
+        *pair("listing:all", "kernel"), most=1)
+    row("the same, from 1 to 1,000 plugins", where, "itself, 1",
+        column(guest, "listing:one", "modreg"), column(guest, "listing:many", "modreg"), most=1.2,
+        apart=True)
+    memory = column(guest, "memory", "bytes")
+    row("memory beyond the owner's tables, a symbol", where, "16 bytes",
+        [16.0] * len(memory), memory, most=1, show=size)
+
+
+def writer_rows():
+    def where(cpus):
+        return f"{under.get('stock', '')}, {cpus} CPUs"
+
+    for cpus, least in (2, 30), (8, 1000):
+        row("register, the step under the lock (1,000 registered)", where(cpus),
+            "insertion under `stop_machine()`", column(("stock", cpus), "step:1000", "stop"),
+            step(("stock", cpus), 1000), least=least, ratio=faster)
+    row("... from 0 to 1,000 plugins registered", where(2), "itself, 0",
+        step(STOCK, 0), step(STOCK, 1000), apart=True)
+    row("... beside a bare list", where(2), "mutex, `list_add_rcu()`, one pointer",
+        column(STOCK, "step:1000", "rcu"), step(STOCK, 1000))
+    row("... beside the whole call", where(2), "`modreg_register_plugin()`",
+        column(STOCK, "step:1000", "whole"), step(STOCK, 1000))
+    steps = {cpus: step(("stock", cpus), 1000) for kind, cpus in samples if kind == "stock"}
+    longest = max(steps, key=lambda cpus: statistics.median(steps[cpus] or [0]), default=0)
+    row(f"the same, 1 to 32 CPUs: longest with {longest}", where(longest), "itself, 1 CPU",
+        steps.get(1, []), steps.get(longest, []) if len(steps) == 6 else [], most=1.2,
+        apart=True)
+
+    for cpus in 2, 8:
+        stall = {side: column(("stock", cpus), "stall:1000", side)
+                 for side in ("idle", "register", "stop")}
+        row("longest stall of a CPU that only computes, while 1,000 plugins register", where(cpus),
+            "nobody registers", stall["idle"], stall["register"], most=1)
+        row("... for as long, insertions under `stop_machine()`", where(cpus), "nobody registers",
+            stall["idle"], stall["stop"])
+    for cpus in 2, 8:
+        one = column(("stock", cpus), "step:1000", "one")
+        row("unregister one plugin", where(cpus), "a `stop_machine()` that does nothing",
+            column(("stock", cpus), "step:1000", "noop"), one, most=1.2)
+        row("unregister 100 in one call", where(cpus), "unregister one",
+            one, column(("stock", cpus), "step:1000", "hundred"), most=2)
+    what = "parallel:amdgpu"
+    row("lookups on 2 CPUs at once", where(2), "on 1", column(STOCK, what, "modreg1"),
+        column(STOCK, what, "modreg2"), least=1.9, show=rate)
+    row("... what the floor reaches there", where(2), "on 1", column(STOCK, what, "floor1"),
+        column(STOCK, what, "floor2"), show=rate)
+
+
+def text():
+    lines = [f"- {under[kind]}: Linux {kernels[kind]}" for kind in under]
+    lines.append(f"- CPUs: the guests' share the {os.cpu_count()} real ones; with more than those, "
+                 "the shape of a curve means something, its height does not")
+    with open(f"{DIR}/load") as file:
+        lines.append(f"- load of this machine before each guest and at the end: "
+                     f"{', '.join(file.read().split())}")
+    heads = "what", "under", "peer", "peer's median", "modreg's", "ratio", "target", ""
+    lines.append("")
+    lines += ["| " + " | ".join(line) + " |" for line in (heads, ["---"] * len(heads), *rows)]
+    return "\n".join(lines) + "\n"
+
+
+def write_dat(name, head, lines):
+    with open(f"{DIR}/{name}", "w") as file:
+        print("#", *head, file=file)
+        for line in lines:
+            print(*(x if isinstance(x, str) else f"{x:.1f}" for x in line), file=file)
+
+
+def curve(dat, series, title, color, dash=1):
+    """For gnuplot; the .dat file has nanoseconds."""
+    return (f"'< grep \"^{series} \" {dat}' using 2:($4*1e-9):($3*1e-9):($5*1e-9) "
+            f"with yerrorlines lw 2 pt 7 ps 0.7 dt {dash} lc rgb '{color}' "
+            f"title '{title}' noenhanced")
+
+
+def gnuplot(script):
+    common = """
+set logscale xy
+set format y '%.0s %cs'
+set grid
+set key bmargin left Left reverse
+"""
+    subprocess.run(["gnuplot"], input=common + script, text=True, check=True, cwd=DIR)
+
+
+def plot_lookup():
+    sides = (("kernel", "module_address_lookup()", "#c0392b"),
+             ("modreg", "modreg_address_lookup()", "#2060b0"),
+             ("floor", "the floor: a flat array", "#808080"))
+    curves = []
+    for guest, dash in (STOCK, 1), (UM, 2):
+        dat, lines = f"lookup-{guest[0]}.dat", []
+        for side, title, color in sides:
+            tables = [what for what in samples.get(guest, {})
+                      if what.startswith(("address" if side == "kernel" else "floor")
+                                         + ":modreg_symbols_")]
+            lines += sorted((side, samples[guest][what][0][0],
+                             *quartiles(column(guest, what, side))) for what in tables)
+            if tables:
+                curves.append(curve(dat, side, f"{title}, {under[guest[0]]}", color, dash))
+        write_dat(dat, ("side", "symbols", "low", "median", "high"), lines)
+    kernel = ", ".join(f"Linux {kernels[kind]} under {under[kind]}" for kind in under)
+    gnuplot(f"""
+set terminal pngcairo size 1000,750 font 'sans,12'
+set output 'lookup.png'
+set title "Address to symbol, by the number of symbols in the module\\n\
+{{/*0.8 {kernel}; median and quartiles}}"
+set bmargin 10
+set xlabel 'symbols in the module'
+set ylabel 'one lookup'
+set format x '%.0f'
+set xrange [80:80000]
+plot {', '.join(curves)}
+""")
+
+
+def plot_scaling():
+    lines = []
+    for kind, cpus in sorted(samples):
+        guest = (kind, cpus)
+        if kind != "stock" or not step(guest, 1000):
+            continue
+        series = {"step": step(guest, 1000), "rcu": column(guest, "step:1000", "rcu"),
+                  "stop": column(guest, "step:1000", "stop")}
+        for side in "idle", "register", "stop":
+            series["stall_" + side] = column(guest, "stall:1000", side)
+        lines += [(name, cpus, *quartiles(values)) for name, values in series.items() if values]
+    dat = "scaling.dat"
+    write_dat(dat, ("series", "cpus", "low", "median", "high"), lines)
+    left = (curve(dat, "stop", "insertion under stop_machine()", "#c0392b"),
+            curve(dat, "step", "modreg_register_plugin(), all that is under the lock", "#2060b0"),
+            curve(dat, "rcu", "list_add_rcu() and one pointer", "#808080"))
+    right = (curve(dat, "stall_stop", "while others insert under stop_machine()", "#c0392b"),
+             curve(dat, "stall_register", "while 1,000 plugins register", "#2060b0"),
+             curve(dat, "stall_idle", "while nobody registers", "#808080"))
+    gnuplot(f"""
+set terminal pngcairo size 1300,700 font 'sans,12'
+set output 'scaling.png'
+set multiplot layout 1,2 title "Registering, and what it is for the other CPUs\\n\
+{{/*0.8 Linux {kernels.get('stock')} under {under.get('stock')}, whose CPUs share \
+{os.cpu_count()} real ones; 1,000 plugins registered; median and quartiles}}"
+set logscale x 2
+set bmargin 7
+set xlabel 'CPUs'
+set xrange [0.9:36]
+set ylabel 'one registration: the step under the lock'
+plot {', '.join(left)}
+set ylabel 'longest stall of a CPU that only computes'
+plot {', '.join(right)}
+unset multiplot
+""")
+
+
+read()
+lookup_rows(STOCK, [(name, name) for name in ("kvm", "xfs", "amdgpu")])
+lookup_rows(UM, [(f"as large as {name}", f"modreg_symbols_{symbols}")
+                 for name, symbols in (("kvm", 8050), ("xfs", 23712), ("amdgpu", 54593))])
+writer_rows()
+with open(f"{DIR}/table.md", "w") as table:
+    table.write(text())
+print(text(), end="")
+plot_lookup()
+plot_scaling()
