@@ -4,6 +4,7 @@
 //!
 //! `make quick` runs them under User-mode Linux, `kunit.sh` in a guest.
 
+mod indexes;
 mod primitives;
 mod registry;
 mod tables;

@@ -72,8 +72,9 @@ fn tables(regions: &[Region], hidden: &[Region]) -> Result<Tables, Refusal> {
     marked.push(export, GFP_KERNEL)?;
     Ok(Tables {
         symtab: Symtab::new(symbols.clone(), &mut all, hidden)?,
-        exports: Exports::marked(symbols, marked)?,
+        exports: Arc::new(Exports::marked(symbols, marked)?, GFP_KERNEL)?,
         extable: Extable::new(Borrowed::empty(), &[])?,
+        init: regions.len() > 1,
         regions: all,
     })
 }
@@ -117,7 +118,8 @@ fn resolve(addr: usize) -> Option<(usize, usize)> {
     found.map(|f| (f.offset, f.size))
 }
 
-fn value(name: &CStr) -> Option<usize> {
+/// The address that a name has.
+pub(super) fn value(name: &CStr) -> Option<usize> {
     lookup::kallsyms_lookup_name(name, &PreemptGuard::new())
 }
 

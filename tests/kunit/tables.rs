@@ -27,12 +27,11 @@ use kernel::{
         Elf64_Sym, //
     },
     prelude::*,
-    str::CString,
     sync::Arc, //
 };
 
 /// A symbol to make: its address, none where it is defined elsewhere, and its name.
-type Described<'a> = (Option<usize>, &'a CStr);
+pub(super) type Described<'a> = (Option<usize>, &'a CStr);
 
 /// Symbols as their owner would have them in an ELF table.
 pub(super) fn symbols(described: &[Described<'_>]) -> Result<Arc<Symbols>> {
@@ -205,8 +204,6 @@ mod symtab {
         let found = some(symtab.find(0x1005, &regions[0]))?;
         assert!(found.name.to_cstr() == c"first");
         assert_eq!(found.size, 0x10);
-        // Each has its name nevertheless.
-        assert_eq!(symtab.find_name(c"third"), Some(0x1000));
         assert_eq!(symtab.len(), 3);
         Ok(())
     }
@@ -224,9 +221,6 @@ mod symtab {
         let mut regions = [region(0x1000, 0x10)?];
         let symtab = Symtab::new(symbols, &mut regions, &[]).map_err(|r| r.error)?;
         assert_eq!(find(&symtab, &regions[0], 0x1008), Some((8, 0x10)));
-        assert_eq!(symtab.find_name(c"elsewhere"), None);
-        assert_eq!(symtab.find_name(c""), None);
-        assert_eq!(symtab.find_name(c"$x"), Some(0x1002));
         Ok(())
     }
 
@@ -261,24 +255,6 @@ mod symtab {
         assert_eq!(symtab.nth(0), Some(1));
         assert_eq!(symtab.nth(1), Some(3));
         assert_eq!(symtab.nth(2), None);
-        assert_eq!(symtab.find_name(c"init"), None);
-        assert_eq!(symtab.find_name(c"twice"), Some(0x1004));
-        Ok(())
-    }
-
-    #[test]
-    fn names_in_the_order_of_the_table() -> Result {
-        let symbols = symbols(&[
-            (Some(0x1008), c"twice"),
-            (Some(0x1000), c"once"),
-            (Some(0x1004), c"twice"),
-        ])?;
-        let mut regions = [region(0x1000, 0x10)?];
-        let symtab = Symtab::new(symbols, &mut regions, &[]).map_err(|r| r.error)?;
-        assert_eq!(symtab.find_name(c"twice"), Some(0x1008));
-        assert_eq!(symtab.find_name(c"once"), Some(0x1000));
-        assert_eq!(symtab.find_name(c"onc"), None);
-        assert_eq!(symtab.find_name(c"once1"), None);
         Ok(())
     }
 
@@ -289,7 +265,6 @@ mod symtab {
         assert_eq!(symtab.len(), 0);
         assert_eq!(symtab.nth(0), None);
         assert_eq!(find(&symtab, &regions[0], 0x1000), None);
-        assert_eq!(symtab.find_name(c"a"), None);
         Ok(())
     }
 
@@ -330,25 +305,6 @@ mod symtab {
                 assert_eq!(find(&symtab, r, addr), expected);
             }
         }
-        Ok(())
-    }
-
-    #[test]
-    fn thousands_of_names() -> Result {
-        let mut texts = KVec::new();
-        for i in 0..3000_usize {
-            texts.push(CString::try_from_fmt(fmt!("symbol_{}", i * 7))?, GFP_KERNEL)?;
-        }
-        let mut described: KVec<Described<'_>> = KVec::new();
-        for (i, text) in texts.iter().enumerate() {
-            described.push((Some(0x10000 + i), text), GFP_KERNEL)?;
-        }
-        let mut regions = [region(0x10000, 3000)?];
-        let symtab = Symtab::new(symbols(&described)?, &mut regions, &[]).map_err(|r| r.error)?;
-        for (value, text) in &described {
-            assert_eq!(symtab.find_name(text), *value);
-        }
-        assert_eq!(symtab.find_name(c"symbol_1"), None);
         Ok(())
     }
 }

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The indexes over all plugins, of addresses and of names, against a search that looks at all.
+
+use super::{
+    registry::value,
+    some,
+    tables::{
+        region,
+        symbols,
+        Described, //
+    }, //
+};
+use crate::{
+    exports::Exports,
+    extable::Extable,
+    lookup,
+    name::Name,
+    plugin::Plugin,
+    primitives::{
+        borrowed::Borrowed,
+        callback::Callback,
+        preempt::PreemptGuard, //
+    },
+    refusal::Refusal,
+    registry::{
+        self,
+        Content,
+        Ownership, //
+    },
+    symtab::Symtab,
+    tables::Tables, //
+};
+use core::ffi::CStr;
+use kernel::{
+    prelude::*,
+    str::CString,
+    sync::Arc, //
+};
+
+/// Where no code is.
+const BASE: usize = 0x20_0000;
+
+/// A plugin with these symbols in regions of its own.
+fn register(name: &CStr, described: &[Described<'_>], bases: &[usize]) -> Result<Arc<Plugin>> {
+    let failed = |error| Refusal::new(error, "no tables");
+    let content = || {
+        let symbols = symbols(described).map_err(failed)?;
+        let mut regions = KVec::new();
+        for &base in bases {
+            regions.push(region(base, 0x10).map_err(failed)?, GFP_KERNEL)?;
+        }
+        let full = Tables {
+            symtab: Symtab::new(symbols.clone(), &mut regions, &[])?,
+            exports: Arc::new(Exports::marked(symbols, KVec::new())?, GFP_KERNEL)?,
+            extable: Extable::new(Borrowed::empty(), &[])?,
+            init: false,
+            regions,
+        };
+        Ok(Content { full, core: None })
+    };
+    let ownership = Ownership {
+        owner: None,
+        follows: false,
+    };
+    // SAFETY: There is no function to call.
+    let exit = unsafe { Callback::new(None, core::ptr::null_mut()) };
+    let name = Name::new(name).map_err(|(error, _why)| error)?;
+    registry::register(name, ownership, exit, content, || Ok(())).map_err(|r| r.error)
+}
+
+/// Whether an address belongs to that plugin, or to none.
+fn belongs(addr: usize, plugin: Option<&Plugin>) -> bool {
+    let guard = PreemptGuard::new();
+    let found = lookup::address_lookup(addr, &guard).map(|(p, _)| core::ptr::from_ref(p));
+    found == plugin.map(core::ptr::from_ref)
+}
+
+/// A number that follows from the last one.
+fn next(state: &mut u32) -> usize {
+    *state = state.wrapping_mul(1664525).wrapping_add(1013904223);
+    (*state >> 16) as usize
+}
+
+#[kunit_tests(modreg_indexes)]
+mod tests {
+    use super::*;
+
+    /// Enough regions for several chunks, taken in any order, and given back in any order.
+    #[test]
+    fn addresses() -> Result {
+        const PLUGINS: usize = 150;
+
+        let mut state = 3;
+        let mut plugins: KVec<Option<Arc<Plugin>>> = KVec::new();
+        for _ in 0..PLUGINS {
+            plugins.push(None, GFP_KERNEL)?;
+        }
+        let bases = |i: usize| [BASE + i * 0x10, BASE + (2 * PLUGINS - i) * 0x10];
+        for round in 0..4 * PLUGINS {
+            let i = if round < 2 * PLUGINS {
+                next(&mut state) % PLUGINS
+            } else {
+                // All of them go.
+                round % PLUGINS
+            };
+            let slot = some(plugins.get_mut(i))?;
+            match slot.take() {
+                Some(plugin) => registry::unregister(&[plugin])?,
+                None if round < 2 * PLUGINS => {
+                    let name = CString::try_from_fmt(fmt!("kunit_{}", i))?;
+                    *slot = Some(register(&name, &[], &bases(i))?);
+                }
+                None => continue,
+            }
+            if round % 16 != 0 {
+                continue;
+            }
+            for (i, plugin) in plugins.iter().enumerate() {
+                for base in bases(i) {
+                    for addr in [base, base + 0xf] {
+                        assert!(belongs(addr, plugin.as_deref()));
+                    }
+                }
+            }
+            assert!(belongs(BASE - 1, None));
+            assert!(belongs(BASE + (2 * PLUGINS + 1) * 0x10, None));
+        }
+        Ok(())
+    }
+
+    /// Names that many plugins share, and some of their own; the newest answers.
+    #[test]
+    fn names() -> Result {
+        const PLUGINS: usize = 40;
+        const SHARED: usize = 30;
+
+        let mut texts = KVec::new();
+        for i in 0..SHARED + PLUGINS {
+            texts.push(CString::try_from_fmt(fmt!("name_{}", i))?, GFP_KERNEL)?;
+        }
+        let mut state = 5;
+        // Oldest first, with which one it is.
+        let mut plugins: KVec<(usize, Arc<Plugin>)> = KVec::new();
+        for round in 0..6 * PLUGINS {
+            let i = next(&mut state) % PLUGINS;
+            if let Some(at) = plugins.iter().position(|(n, _)| *n == i) {
+                let (_, plugin) = plugins.remove(at).map_err(|_| ENODATA)?;
+                registry::unregister(&[plugin])?;
+            } else {
+                let base = BASE + i * 0x10;
+                let mut described: KVec<Described<'_>> = KVec::new();
+                for text in texts.iter().take(SHARED) {
+                    described.push((Some(base), text), GFP_KERNEL)?;
+                }
+                let own: &CStr = some(texts.get(SHARED + i))?;
+                described.push((Some(base + 1), own), GFP_KERNEL)?;
+                // The first of a table counts.
+                described.push((Some(base + 2), own), GFP_KERNEL)?;
+                let name = CString::try_from_fmt(fmt!("kunit_{}", i))?;
+                plugins.push((i, register(&name, &described, &[base])?), GFP_KERNEL)?;
+            }
+            if round % 8 != 0 {
+                continue;
+            }
+            let newest = plugins.last().map(|(n, _)| BASE + n * 0x10);
+            for text in texts.iter().take(SHARED) {
+                assert_eq!(value(text), newest);
+            }
+            for i in 0..PLUGINS {
+                let base = plugins
+                    .iter()
+                    .find(|(n, _)| *n == i)
+                    .map(|_| BASE + i * 0x10);
+                assert_eq!(value(some(texts.get(SHARED + i))?), base.map(|b| b + 1));
+                let shared = CString::try_from_fmt(fmt!("kunit_{}:name_7", i))?;
+                assert_eq!(value(&shared), base);
+                let not_its = CString::try_from_fmt(fmt!("kunit_{}:name_{}", i, SHARED + i + 1))?;
+                assert_eq!(value(&not_its), None);
+            }
+        }
+        for (_, plugin) in plugins {
+            registry::unregister(&[plugin])?;
+        }
+        assert_eq!(value(c"name_7"), None);
+        Ok(())
+    }
+
+    #[test]
+    fn thousands_of_names() -> Result {
+        let mut texts = KVec::new();
+        for i in 0..3000_usize {
+            texts.push(CString::try_from_fmt(fmt!("symbol_{}", i * 7))?, GFP_KERNEL)?;
+        }
+        let mut described: KVec<Described<'_>> = KVec::new();
+        for (i, text) in texts.iter().enumerate() {
+            described.push((Some(0x10000 + i), text), GFP_KERNEL)?;
+        }
+        let plugin = register(c"kunit", &described, &[BASE])?;
+        for (value_of, text) in &described {
+            assert_eq!(value(text), *value_of);
+        }
+        assert_eq!(value(c"symbol_1"), None);
+        assert_eq!(value(c""), None);
+        registry::unregister(&[plugin])?;
+        for text in &texts {
+            assert_eq!(value(text), None);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn what_has_no_name() -> Result {
+        let described = [
+            (Some(BASE), c"f"),
+            (Some(BASE + 1), c""),
+            (Some(BASE + 2), c"$x"),
+            (None, c"elsewhere"),
+        ];
+        let plugin = register(c"kunit", &described, &[BASE])?;
+        assert_eq!(value(c"elsewhere"), None);
+        assert_eq!(value(c"$x"), Some(BASE + 2));
+        assert_eq!(value(c"kunit:"), None);
+        assert_eq!(value(c"f1"), None);
+        registry::unregister(&[plugin])
+    }
+}
