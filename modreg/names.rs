@@ -269,7 +269,8 @@ impl Names {
         }
     }
 
-    /// Puts element `id` on the list, in front of others with its key. Publishes it by one store.
+    /// Puts element `id` on the list, in front of others with its key. Publishes it by one store
+    /// (modelled in `tests/litmus/names-insert.litmus`).
     fn insert(&self, bucket: u32, id: u32, held: &mut Held<'_, LOCK>) {
         if let Some((next, key)) = self.element(id, &*held) {
             if let Some(before) = self.before(bucket, key, None, held) {
@@ -279,7 +280,8 @@ impl Names {
         }
     }
 
-    /// Takes element `id` off the list. Readers that stand on it go on from there.
+    /// Takes element `id` off the list. Readers that stand on it go on from there (modelled, with the
+    /// wait before a number is used again, in `tests/litmus/names-remove.litmus`).
     fn remove(&self, bucket: u32, id: u32, held: &mut Held<'_, LOCK>) {
         if let Some((next, key)) = self.element(id, &*held) {
             if let Some(before) = self.before(bucket, key, Some(id), held) {

@@ -222,6 +222,7 @@ fn publish(
             break lock;
         }
     };
+    // The order of publication is modelled in tests/litmus/registry-publish.litmus.
     let mut held = Held::new(&mut lock);
     plugin.publish(full, &mut held);
     let entry = PLUGINS.add(node, &mut held);

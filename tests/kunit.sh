@@ -13,13 +13,15 @@ ktap_print_header
 [[ -d $kunit ]] || { ktap_skip_all "this kernel has no KUnit"; exit 4; }
 load modreg || ktap_exit_fail_msg "cannot load modreg"
 
-# Each test's verdict, as 'ok NAME' or 'not ok NAME', and what KUnit said of it before that.
+# What is wrong, if anything, and then each test's verdict: 'ok NAME' or 'not ok NAME'.
 results()
 {
 	local suite
 	for suite in "$kunit"/modreg_*; do
+		log_mark
 		echo > "$suite/run"
-		sed -nE "s/^    ((not )?ok) [0-9]+ (.*)/\1 ${suite##*/}: \3/p; /speed: normal$/!s/^    (# .*)/\1/p" "$suite/results"
+		log | sed -n 's/^modreg: kunit: /# /p'
+		sed -nE "s/^    ((not )?ok) [0-9]+ (.*)/\1 ${suite##*/}: \3/p" "$suite/results"
 	done
 }
 

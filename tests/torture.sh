@@ -71,7 +71,7 @@ files()
 quiet()
 {
 	echo N > /sys/module/printk/parameters/ignore_loglevel
-	dmesg --console-level err
+	dmesg --console-level warn
 }
 
 # The report of an oops makes the console loud again.

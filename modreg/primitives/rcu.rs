@@ -29,6 +29,7 @@ use kernel::{
     prelude::*,
     sync::{
         atomic::{
+            Acquire,
             Atomic,
             Relaxed,
             Release, //
@@ -224,18 +225,22 @@ pub(crate) fn rcu_barrier() {
     unsafe { bindings::rcu_barrier() };
 }
 
-/// Reads a pointer that a writer replaces, as `rcu_dereference()`: one load, and what is read through
-/// the pointer is ordered behind it by depending on it.
+/// Reads a pointer, as `smp_load_acquire()`.
 ///
-/// Inline, unlike `Atomic::load()`: the readers are made of this.
-///
-/// # Safety
-///
-/// `ptr` must be valid for reads, and written by atomic stores only.
+/// Inline, unlike `Atomic::load()`: the readers are made of this. On x86 the processor keeps a load
+/// in front of what follows by itself, so only the compiler must be told.
 #[inline(always)]
-pub(super) unsafe fn rcu_dereference<T>(ptr: *const *mut T) -> *mut T {
-    // SAFETY: By the requirement of this function. A volatile read is what `READ_ONCE()` is.
-    unsafe { ptr.read_volatile() }
+pub(super) fn load_acquire<T>(ptr: &Atomic<*mut T>) -> *mut T {
+    if !cfg!(target_arch = "x86_64") {
+        return ptr.load(Acquire);
+    }
+    // SAFETY: The pointer is valid, and others access it atomically only, for which a volatile read
+    // is `READ_ONCE()`. An empty asm block is `barrier()`.
+    unsafe {
+        let value = ptr.as_ptr().read_volatile();
+        core::arch::asm!("");
+        value
+    }
 }
 
 /// An RCU-protected pointer, written under the global lock `B`.
@@ -290,10 +295,9 @@ impl<T: Send + Sync, B: GlobalLockBackend> RcuCell<T, B> {
     /// What the cell holds, as `rcu_dereference()`. From any context.
     #[inline]
     pub(crate) fn load<'g>(&'g self, _guard: &'g PreemptGuard) -> Option<&'g T> {
-        // SAFETY: `replace()` stores atomically. By the type invariant the pointer is null or valid.
-        // What `replace()` takes out is reclaimed only after the guard is dropped, and the cell
-        // itself outlives the borrow.
-        unsafe { rcu_dereference(self.ptr.as_ptr()).as_ref() }.map(|b| &**b)
+        // SAFETY: By the type invariant the pointer is null or valid. What `replace()` takes out is
+        // reclaimed only after the guard is dropped, and the cell itself outlives the borrow.
+        unsafe { load_acquire(&self.ptr).as_ref() }.map(|b| &**b)
     }
 
     /// What the cell holds, read by its writer, as `rcu_dereference_protected()`.

@@ -7,7 +7,7 @@
 use super::{
     preempt::PreemptGuard,
     rcu::{
-        rcu_dereference,
+        load_acquire,
         Held,
         RcuBox,
         Retired, //
@@ -213,7 +213,7 @@ impl<'g, T> Iterator for Iter<'g, T> {
     #[inline]
     fn next(&mut self) -> Option<&'g T> {
         // SAFETY: By the type invariant `pos` is valid. Writers change `next` with a marked store.
-        let next = unsafe { rcu_dereference(&raw const (*self.pos).next) };
+        let next = load_acquire(unsafe { Atomic::from_ptr(&raw mut (*self.pos).next) });
         if ptr::eq(next, self.head) {
             return None;
         }

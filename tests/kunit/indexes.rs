@@ -119,12 +119,12 @@ mod tests {
             for (i, plugin) in plugins.iter().enumerate() {
                 for base in bases(i) {
                     for addr in [base, base + 0xf] {
-                        assert!(belongs(addr, plugin.as_deref()));
+                        check!(belongs(addr, plugin.as_deref()));
                     }
                 }
             }
-            assert!(belongs(BASE - 1, None));
-            assert!(belongs(BASE + (2 * PLUGINS + 1) * 0x10, None));
+            check!(belongs(BASE - 1, None));
+            check!(belongs(BASE + (2 * PLUGINS + 1) * 0x10, None));
         }
         Ok(())
     }
@@ -165,24 +165,24 @@ mod tests {
             }
             let newest = plugins.last().map(|(n, _)| BASE + n * 0x10);
             for text in texts.iter().take(SHARED) {
-                assert_eq!(value(text), newest);
+                check_eq!(value(text), newest);
             }
             for i in 0..PLUGINS {
                 let base = plugins
                     .iter()
                     .find(|(n, _)| *n == i)
                     .map(|_| BASE + i * 0x10);
-                assert_eq!(value(some(texts.get(SHARED + i))?), base.map(|b| b + 1));
+                check_eq!(value(some(texts.get(SHARED + i))?), base.map(|b| b + 1));
                 let shared = CString::try_from_fmt(fmt!("kunit_{}:name_7", i))?;
-                assert_eq!(value(&shared), base);
+                check_eq!(value(&shared), base);
                 let not_its = CString::try_from_fmt(fmt!("kunit_{}:name_{}", i, SHARED + i + 1))?;
-                assert_eq!(value(&not_its), None);
+                check_eq!(value(&not_its), None);
             }
         }
         for (_, plugin) in plugins {
             registry::unregister(&[plugin])?;
         }
-        assert_eq!(value(c"name_7"), None);
+        check_eq!(value(c"name_7"), None);
         Ok(())
     }
 
@@ -198,13 +198,13 @@ mod tests {
         }
         let plugin = register(c"kunit", &described, &[BASE])?;
         for (value_of, text) in &described {
-            assert_eq!(value(text), *value_of);
+            check_eq!(value(text), *value_of);
         }
-        assert_eq!(value(c"symbol_1"), None);
-        assert_eq!(value(c""), None);
+        check_eq!(value(c"symbol_1"), None);
+        check_eq!(value(c""), None);
         registry::unregister(&[plugin])?;
         for text in &texts {
-            assert_eq!(value(text), None);
+            check_eq!(value(text), None);
         }
         Ok(())
     }
@@ -218,10 +218,10 @@ mod tests {
             (None, c"elsewhere"),
         ];
         let plugin = register(c"kunit", &described, &[BASE])?;
-        assert_eq!(value(c"elsewhere"), None);
-        assert_eq!(value(c"$x"), Some(BASE + 2));
-        assert_eq!(value(c"kunit:"), None);
-        assert_eq!(value(c"f1"), None);
+        check_eq!(value(c"elsewhere"), None);
+        check_eq!(value(c"$x"), Some(BASE + 2));
+        check_eq!(value(c"kunit:"), None);
+        check_eq!(value(c"f1"), None);
         registry::unregister(&[plugin])
     }
 }

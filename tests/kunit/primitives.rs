@@ -81,21 +81,23 @@ mod preempt {
     use super::*;
 
     #[test]
-    fn guard_disables_preemption() {
-        assert!(preemptible());
+    fn guard_disables_preemption() -> Result {
+        check!(preemptible());
         let guard = PreemptGuard::new();
-        assert!(!preemptible());
+        check!(!preemptible());
         drop(guard);
-        assert!(preemptible());
+        check!(preemptible());
+        Ok(())
     }
 
     #[test]
-    fn guards_nest() {
+    fn guards_nest() -> Result {
         let outer = PreemptGuard::new();
         drop(PreemptGuard::new());
-        assert!(!preemptible());
+        check!(!preemptible());
         drop(outer);
-        assert!(preemptible());
+        check!(preemptible());
+        Ok(())
     }
 }
 
@@ -106,13 +108,13 @@ mod rcu {
     #[test]
     fn empty_cell() -> Result {
         let cell = RcuCell::<Counted, LOCK>::empty();
-        assert_eq!(load(&cell), None);
+        check_eq!(load(&cell), None);
         let mut lock = LOCK.lock();
         let mut held = Held::new(&mut lock);
-        assert!(cell.load_held(&held).is_none());
-        assert!(cell.replace(Some(boxed(1)?), &mut held).is_none());
+        check!(cell.load_held(&held).is_none());
+        check!(cell.replace(Some(boxed(1)?), &mut held).is_none());
         drop(lock);
-        assert_eq!(load(&cell), Some(1));
+        check_eq!(load(&cell), Some(1));
         Ok(())
     }
 
@@ -120,10 +122,10 @@ mod rcu {
     fn cell_owns_its_value() -> Result {
         let before = alive();
         let cell = RcuCell::<_, LOCK>::new(boxed(1)?);
-        assert_eq!(load(&cell), Some(1));
-        assert_eq!(alive(), before + 1);
+        check_eq!(load(&cell), Some(1));
+        check_eq!(alive(), before + 1);
         drop(cell);
-        assert_eq!(alive(), before);
+        check_eq!(alive(), before);
         Ok(())
     }
 
@@ -138,13 +140,13 @@ mod rcu {
         let old = cell.replace(Some(new), &mut Held::new(&mut lock));
         // Hands it to RCU, whose grace period waits for the guard.
         drop(old);
-        assert_eq!(one.map(|c| c.0), Some(1));
-        assert_eq!(cell.load(&guard).map(|c| c.0), Some(2));
-        assert_eq!(alive(), before + 2);
+        check_eq!(one.map(|c| c.0), Some(1));
+        check_eq!(cell.load(&guard).map(|c| c.0), Some(2));
+        check_eq!(alive(), before + 2);
         drop(guard);
         drop(lock);
         rcu_barrier();
-        assert_eq!(alive(), before + 1);
+        check_eq!(alive(), before + 1);
         Ok(())
     }
 
@@ -153,11 +155,11 @@ mod rcu {
         let before = alive();
         let cell = RcuCell::<_, LOCK>::new(boxed(1)?);
         let old = cell.replace(None, &mut Held::new(&mut LOCK.lock()));
-        assert!(old.is_some());
-        assert_eq!(load(&cell), None);
+        check!(old.is_some());
+        check_eq!(load(&cell), None);
         drop(old);
         rcu_barrier();
-        assert_eq!(alive(), before);
+        check_eq!(alive(), before);
         Ok(())
     }
 }
@@ -169,17 +171,17 @@ mod rculist {
     #[test]
     fn newest_first() -> Result {
         let (one, two, three) = (add(1)?, add(2)?, add(3)?);
-        assert_eq!(listed(), 321);
-        assert_eq!(two.0, 2);
+        check_eq!(listed(), 321);
+        check_eq!(two.0, 2);
 
         let mut lock = LOCK.lock();
         drop(two.remove(&mut Held::new(&mut lock)));
-        assert_eq!(listed(), 31);
+        check_eq!(listed(), 31);
         drop(three.remove(&mut Held::new(&mut lock)));
-        assert_eq!(listed(), 1);
+        check_eq!(listed(), 1);
         drop(one.remove(&mut Held::new(&mut lock)));
         drop(lock);
-        assert_eq!(listed(), 0);
+        check_eq!(listed(), 0);
         rcu_barrier();
         Ok(())
     }
@@ -191,21 +193,21 @@ mod rculist {
         let mut lock = LOCK.lock();
         let guard = PreemptGuard::new();
         let mut iter = LIST.iter(&guard);
-        assert_eq!(iter.next().map(|c| c.0), Some(3));
+        check_eq!(iter.next().map(|c| c.0), Some(3));
         let at = iter.next();
         drop(two.remove(&mut Held::new(&mut lock)));
-        assert_eq!(at.map(|c| c.0), Some(2));
-        assert_eq!(iter.next().map(|c| c.0), Some(1));
-        assert!(iter.next().is_none());
-        assert_eq!(LIST.iter(&guard).count(), 2);
-        assert_eq!(alive(), before + 3);
+        check_eq!(at.map(|c| c.0), Some(2));
+        check_eq!(iter.next().map(|c| c.0), Some(1));
+        check!(iter.next().is_none());
+        check_eq!(LIST.iter(&guard).count(), 2);
+        check_eq!(alive(), before + 3);
         drop(guard);
 
         drop(one.remove(&mut Held::new(&mut lock)));
         drop(three.remove(&mut Held::new(&mut lock)));
         drop(lock);
         rcu_barrier();
-        assert_eq!(alive(), before);
+        check_eq!(alive(), before);
         Ok(())
     }
 }
@@ -218,7 +220,7 @@ mod stopped {
     fn runs_once() -> Result {
         let mut runs = 0;
         stop_machine(|_stopped| runs += 1)?;
-        assert_eq!(runs, 1);
+        check_eq!(runs, 1);
         Ok(())
     }
 
@@ -233,11 +235,11 @@ mod stopped {
             let one = one.remove(&mut held);
             (one, cell.replace(None, &mut held))
         })?;
-        assert_eq!(listed(), 2);
+        check_eq!(listed(), 2);
         // They are the caller's own, and freed without a grace period.
-        assert_eq!(removed.1.as_ref().map(|c| c.0), Some(3));
+        check_eq!(removed.1.as_ref().map(|c| c.0), Some(3));
         drop(removed);
-        assert_eq!(alive(), before + 1);
+        check_eq!(alive(), before + 1);
 
         let mut retired = KVec::with_capacity(1, GFP_KERNEL)?;
         stop_machine(|_stopped| {
@@ -245,18 +247,19 @@ mod stopped {
             retired
         })?;
         drop(lock);
-        assert_eq!(alive(), before);
+        check_eq!(alive(), before);
         Ok(())
     }
 
     #[test]
-    fn refused_with_preemption_off() {
+    fn refused_with_preemption_off() -> Result {
         let mut runs = 0;
         let guard = PreemptGuard::new();
         let refused = stop_machine(|_stopped| runs += 1);
         drop(guard);
-        assert!(refused.is_err());
-        assert_eq!(runs, 0);
+        check!(refused.is_err());
+        check_eq!(runs, 0);
+        Ok(())
     }
 }
 
@@ -266,17 +269,18 @@ mod sort {
     use crate::primitives::sort::sort_by;
 
     #[test]
-    fn short_ones() {
+    fn short_ones() -> Result {
         let mut none: [u32; 0] = [];
         sort_by(&mut none, |a, b| a.cmp(b));
         let mut one = [7];
         sort_by(&mut one, |a, b| a.cmp(b));
-        assert_eq!(one, [7]);
+        check_eq!(one, [7]);
         let mut four = [3, 1, 2, 1];
         sort_by(&mut four, |a, b| a.cmp(b));
-        assert_eq!(four, [1, 1, 2, 3]);
+        check_eq!(four, [1, 1, 2, 3]);
         sort_by(&mut four, |a, b| b.cmp(a));
-        assert_eq!(four, [3, 2, 1, 1]);
+        check_eq!(four, [3, 2, 1, 1]);
+        Ok(())
     }
 
     #[test]
@@ -288,12 +292,12 @@ mod sort {
             items.push((state >> 22, i, !i), GFP_KERNEL)?;
         }
         sort_by(&mut items, |a, b| a.0.cmp(&b.0).then(a.1.cmp(&b.1)));
-        assert!(items
+        check!(items
             .iter()
             .zip(items.iter().skip(1))
             .all(|(a, b)| (a.0, a.1) < (b.0, b.1)));
-        assert!(items.iter().all(|item| item.2 == !item.1));
-        assert_eq!(items.iter().map(|item| item.1).sum::<u64>(), 499500);
+        check!(items.iter().all(|item| item.2 == !item.1));
+        check_eq!(items.iter().map(|item| item.1).sum::<u64>(), 499500);
         Ok(())
     }
 }
@@ -320,29 +324,30 @@ mod borrowed {
                 Borrowed::new(NUMBERS.as_ptr(), 3),
             )
         };
-        assert!(none.is_empty());
-        assert!(Borrowed::<u32>::empty().is_empty());
-        assert!(ptr::eq(&*lent, &NUMBERS));
+        check!(none.is_empty());
+        check!(Borrowed::<u32>::empty().is_empty());
+        check!(ptr::eq(&*lent, &NUMBERS));
         let mut own = KVVec::new();
         own.extend_from_slice(&NUMBERS, GFP_KERNEL)?;
-        assert!(*Table::Lent(lent) == *Table::Own(own));
+        check!(*Table::Lent(lent) == *Table::Own(own));
         Ok(())
     }
 
     #[test]
-    fn names() {
-        assert!(CName::from(c"").is_empty());
-        assert!(!CName::from(c"a").is_empty());
-        assert!(CName::from(c"a").cmp(c"b".into()).is_lt());
-        assert!(CName::from(c"ab").cmp(c"a".into()).is_gt());
-        assert!(CName::from(c"ab").cmp(c"ab".into()).is_eq());
-        assert_eq!(CName::from(c"ab").hash(), CName::from(c"ab").hash());
-        assert!(CName::from(c"ab").hash() != CName::from(c"ba").hash());
-        assert!(CName::from(c"abc").to_cstr() == c"abc");
+    fn names() -> Result {
+        check!(CName::from(c"").is_empty());
+        check!(!CName::from(c"a").is_empty());
+        check!(CName::from(c"a").cmp(c"b".into()).is_lt());
+        check!(CName::from(c"ab").cmp(c"a".into()).is_gt());
+        check!(CName::from(c"ab").cmp(c"ab".into()).is_eq());
+        check_eq!(CName::from(c"ab").hash(), CName::from(c"ab").hash());
+        check!(CName::from(c"ab").hash() != CName::from(c"ba").hash());
+        check!(CName::from(c"abc").to_cstr() == c"abc");
+        Ok(())
     }
 
     #[test]
-    fn mapping_symbols() {
+    fn mapping_symbols() -> Result {
         for (name, mapping) in [
             (c"$x", true),
             (c".L1", true),
@@ -354,32 +359,34 @@ mod borrowed {
             (c"L1", false),
             (c"x$", false),
         ] {
-            assert_eq!(CName::from(name).is_mapping_symbol(), mapping);
+            check_eq!(CName::from(name).is_mapping_symbol(), mapping);
         }
+        Ok(())
     }
 
     #[test]
-    fn copies_are_cut_to_what_fits() {
+    fn copies_are_cut_to_what_fits() -> Result {
         let mut buf = [0xff; 4];
-        assert_eq!(CName::from(c"abc").copy_to(&mut buf), 3);
-        assert_eq!(buf, *b"abc\0");
-        assert!(CName::from(c"abcd").copy_to(&mut buf) < 0);
-        assert_eq!(buf, *b"abc\0");
-        assert_eq!(CName::from(c"").copy_to(&mut buf), 0);
-        assert_eq!(buf[0], 0);
+        check_eq!(CName::from(c"abc").copy_to(&mut buf), 3);
+        check_eq!(buf, *b"abc\0");
+        check!(CName::from(c"abcd").copy_to(&mut buf) < 0);
+        check_eq!(buf, *b"abc\0");
+        check_eq!(CName::from(c"").copy_to(&mut buf), 0);
+        check_eq!(buf[0], 0);
+        Ok(())
     }
 
     #[test]
     fn string_tables_end_in_nul() -> Result {
         let table = crate::kunit::some(StrTab::new(&b"\0ab\0c\0"[..]))?;
-        assert!(table.get(0).is_empty());
-        assert!(table.get(1).to_cstr() == c"ab");
-        assert!(table.get(2).to_cstr() == c"b");
-        assert!(table.get(4).to_cstr() == c"c");
-        assert!(table.get(6).is_empty());
-        assert!(table.get(u32::MAX).is_empty());
-        assert!(StrTab::new(&b"ab"[..]).is_none());
-        assert!(StrTab::new(&b""[..]).is_some_and(|t| t.get(0).is_empty()));
+        check!(table.get(0).is_empty());
+        check!(table.get(1).to_cstr() == c"ab");
+        check!(table.get(2).to_cstr() == c"b");
+        check!(table.get(4).to_cstr() == c"c");
+        check!(table.get(6).is_empty());
+        check!(table.get(u32::MAX).is_empty());
+        check!(StrTab::new(&b"ab"[..]).is_none());
+        check!(StrTab::new(&b""[..]).is_some_and(|t| t.get(0).is_empty()));
         Ok(())
     }
 }

@@ -140,21 +140,21 @@ mod tests {
     fn comes_and_goes() -> Result {
         let before = count();
         let plugin = register(c"kunit", BASE)?;
-        assert!(plugin.state() == State::Live);
-        assert_eq!(count(), before + 1);
-        assert_eq!(resolve(BASE + 4), Some((4, 16)));
-        assert_eq!(resolve(BASE + 16), Some((0, 0xf0)));
-        assert_eq!(value(c"kunit:g"), Some(BASE + 16));
-        assert_eq!(exported(c"g", true), Some(BASE + 16));
-        assert_eq!(exported(c"g", false), None);
-        assert_eq!(exported(c"f", true), None);
+        check!(plugin.state() == State::Live);
+        check_eq!(count(), before + 1);
+        check_eq!(resolve(BASE + 4), Some((4, 16)));
+        check_eq!(resolve(BASE + 16), Some((0, 0xf0)));
+        check_eq!(value(c"kunit:g"), Some(BASE + 16));
+        check_eq!(exported(c"g", true), Some(BASE + 16));
+        check_eq!(exported(c"g", false), None);
+        check_eq!(exported(c"f", true), None);
 
         registry::unregister(&[plugin])?;
-        assert_eq!(count(), before);
-        assert_eq!(resolve(BASE + 4), None);
-        assert!(!is_address(BASE));
-        assert_eq!(value(c"kunit:g"), None);
-        assert_eq!(exported(c"g", true), None);
+        check_eq!(count(), before);
+        check_eq!(resolve(BASE + 4), None);
+        check!(!is_address(BASE));
+        check_eq!(value(c"kunit:g"), None);
+        check_eq!(exported(c"g", true), None);
         Ok(())
     }
 
@@ -169,10 +169,10 @@ mod tests {
             );
             Ok(())
         })?;
-        assert_eq!(seen, (Some(BASE + 0x1000), true, Some((4, 0x100))));
-        assert_eq!(value(c"kunit:init_f"), None);
-        assert!(!is_address(BASE + 0x1000));
-        assert_eq!(resolve(BASE + 0x1004), None);
+        check_eq!(seen, (Some(BASE + 0x1000), true, Some((4, 0x100))));
+        check_eq!(value(c"kunit:init_f"), None);
+        check!(!is_address(BASE + 0x1000));
+        check_eq!(resolve(BASE + 0x1004), None);
         registry::unregister(&[plugin])?;
         rcu_barrier();
         Ok(())
@@ -182,9 +182,9 @@ mod tests {
     fn failed_start_leaves_nothing() -> Result {
         let before = count();
         let refused = register_with(c"kunit", BASE, || Err(Refusal::new(EIO, "on purpose")));
-        assert_eq!(refused.err(), Some(EIO));
-        assert_eq!(count(), before);
-        assert!(!is_address(BASE));
+        check_eq!(refused.err(), Some(EIO));
+        check_eq!(count(), before);
+        check!(!is_address(BASE));
         // Its name and its region are free again.
         registry::unregister(&[register(c"kunit", BASE)?])
     }
@@ -206,40 +206,40 @@ mod tests {
             || Err(Refusal::new(ENOMEM, "on purpose")),
             || Ok(()),
         );
-        assert_eq!(refused.err().map(|r| r.error), Some(ENOMEM));
-        assert_eq!(count(), before);
+        check_eq!(refused.err().map(|r| r.error), Some(ENOMEM));
+        check_eq!(count(), before);
         registry::unregister(&[register(c"kunit", BASE)?])
     }
 
     #[test]
     fn names_and_regions_are_taken_once() -> Result {
         let one = register(c"kunit_1", BASE)?;
-        assert_eq!(register(c"kunit_1", BASE + 0x10000).err(), Some(EEXIST));
-        assert_eq!(register(c"kunit_2", BASE + 0xff).err(), Some(EEXIST));
-        assert_eq!(register(c"kunit_2", BASE - 0xff).err(), Some(EEXIST));
+        check_eq!(register(c"kunit_1", BASE + 0x10000).err(), Some(EEXIST));
+        check_eq!(register(c"kunit_2", BASE + 0xff).err(), Some(EEXIST));
+        check_eq!(register(c"kunit_2", BASE - 0xff).err(), Some(EEXIST));
         let two = register(c"kunit_2", BASE + 0x100)?;
-        assert_eq!(resolve(BASE + 0xff), Some((0xef, 0xf0)));
-        assert_eq!(resolve(BASE + 0x100), Some((0, 16)));
+        check_eq!(resolve(BASE + 0xff), Some((0xef, 0xf0)));
+        check_eq!(resolve(BASE + 0x100), Some((0, 16)));
         // The newest answers to a plain name.
-        assert_eq!(value(c"f"), Some(BASE + 0x100));
+        check_eq!(value(c"f"), Some(BASE + 0x100));
         registry::unregister(&[two])?;
-        assert_eq!(value(c"kunit_1:f"), Some(BASE));
+        check_eq!(value(c"kunit_1:f"), Some(BASE));
         registry::unregister(&[one])
     }
 
     #[test]
     fn references_hold_it() -> Result {
         let plugin = register(c"kunit", BASE)?;
-        assert_eq!(plugin.references(), 0);
-        assert!(plugin.try_get());
-        assert_eq!(plugin.references(), 1);
-        assert_eq!(registry::unregister(&[plugin.clone()]).err(), Some(EBUSY));
-        assert!(plugin.state() == State::Live);
-        assert_eq!(resolve(BASE), Some((0, 16)));
+        check_eq!(plugin.references(), 0);
+        check!(plugin.try_get());
+        check_eq!(plugin.references(), 1);
+        check_eq!(registry::unregister(&[plugin.clone()]).err(), Some(EBUSY));
+        check!(plugin.state() == State::Live);
+        check_eq!(resolve(BASE), Some((0, 16)));
         plugin.put();
         registry::unregister(&[plugin.clone()])?;
-        assert!(!plugin.try_get());
-        assert!(plugin.tables(&PreemptGuard::new()).is_none());
+        check!(!plugin.try_get());
+        check!(plugin.tables(&PreemptGuard::new()).is_none());
         Ok(())
     }
 
@@ -251,7 +251,7 @@ mod tests {
             got = lookup::text_address(BASE, &guard).is_none_or(Plugin::try_get);
             Ok(())
         })?;
-        assert!(!got);
+        check!(!got);
         registry::unregister(&[plugin])
     }
 
@@ -264,15 +264,15 @@ mod tests {
             plugins.push(register(&name, BASE + i * 0x10000)?, GFP_KERNEL)?;
         }
         let last = some(plugins.last())?.clone();
-        assert!(last.try_get());
-        assert_eq!(registry::unregister(&plugins).err(), Some(EBUSY));
-        assert_eq!(count(), before + 20);
-        assert!(plugins.iter().all(|p| p.state() == State::Live));
+        check!(last.try_get());
+        check_eq!(registry::unregister(&plugins).err(), Some(EBUSY));
+        check_eq!(count(), before + 20);
+        check!(plugins.iter().all(|p| p.state() == State::Live));
         last.put();
         registry::unregister(&plugins)?;
-        assert_eq!(count(), before);
+        check_eq!(count(), before);
         for i in 0..20 {
-            assert!(!is_address(BASE + i * 0x10000));
+            check!(!is_address(BASE + i * 0x10000));
         }
         Ok(())
     }
@@ -281,7 +281,7 @@ mod tests {
     fn named_twice() -> Result {
         let plugin = register(c"kunit", BASE)?;
         let twice = [plugin.clone(), plugin.clone()];
-        assert_eq!(registry::unregister(&twice).err(), Some(EBUSY));
+        check_eq!(registry::unregister(&twice).err(), Some(EBUSY));
         registry::unregister(&[plugin])
     }
 
@@ -295,7 +295,7 @@ mod tests {
             registry::unregister(&[plugin.clone()]).err(),
         );
         drop(guard);
-        assert_eq!(refused, (Some(edeadlk), Some(edeadlk)));
+        check_eq!(refused, (Some(edeadlk), Some(edeadlk)));
         registry::unregister(&[plugin])
     }
 }

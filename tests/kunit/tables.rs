@@ -72,15 +72,15 @@ mod name {
     fn good_names() -> Result {
         for text in [c"a", c"my-plugin_2", c"!~.", c"x86"] {
             let name = Name::new(text).map_err(|(error, _why)| error)?;
-            assert!(name.as_cstr() == text);
-            assert!(name.is(text.to_bytes()));
-            assert!(!name.is(b"b"));
+            check!(name.as_cstr() == text);
+            check!(name.is(text.to_bytes()));
+            check!(!name.is(b"b"));
         }
         Ok(())
     }
 
     #[test]
-    fn bad_names() {
+    fn bad_names() -> Result {
         for text in [
             c"",
             c" ",
@@ -91,8 +91,9 @@ mod name {
             c"\x7f",
             c"\xc3\xa4",
         ] {
-            assert_eq!(error(text), Some(EINVAL));
+            check_eq!(error(text), Some(EINVAL));
         }
+        Ok(())
     }
 
     #[test]
@@ -102,7 +103,7 @@ mod name {
             let mut text = KVec::from_elem(b'x', length, GFP_KERNEL)?;
             text.push(0, GFP_KERNEL)?;
             let text = CStr::from_bytes_with_nul(&text).map_err(|_| EINVAL)?;
-            assert_eq!(error(text), expected);
+            check_eq!(error(text), expected);
         }
         Ok(())
     }
@@ -110,8 +111,8 @@ mod name {
     #[test]
     fn equal_where_the_text_is() -> Result {
         let name = |text| Name::new(text).map_err(|(error, _why)| error);
-        assert!(name(c"abc")? == name(c"abc")?);
-        assert!(name(c"abc")? != name(c"ab")?);
+        check!(name(c"abc")? == name(c"abc")?);
+        check!(name(c"abc")? != name(c"ab")?);
         Ok(())
     }
 }
@@ -121,23 +122,24 @@ mod regions {
     use super::*;
 
     #[test]
-    fn empty_and_wrapping_ones() {
-        assert!(Region::new(1, 0, true).is_none());
-        assert!(Region::new(usize::MAX, 2, true).is_none());
-        assert!(Region::new(2, usize::MAX, true).is_none());
-        assert!(Region::new(usize::MAX - 1, 1, true).is_some());
-        assert!(Region::new(0, 1, true).is_some());
+    fn empty_and_wrapping_ones() -> Result {
+        check!(Region::new(1, 0, true).is_none());
+        check!(Region::new(usize::MAX, 2, true).is_none());
+        check!(Region::new(2, usize::MAX, true).is_none());
+        check!(Region::new(usize::MAX - 1, 1, true).is_some());
+        check!(Region::new(0, 1, true).is_some());
+        Ok(())
     }
 
     #[test]
     fn contains_its_bytes() -> Result {
         let r = region(0x1000, 0x10)?;
-        assert!(!r.contains(0xfff));
-        assert!(r.contains(0x1000));
-        assert!(r.contains(0x100f));
-        assert!(!r.contains(0x1010));
-        assert!(!r.contains(0));
-        assert!(!r.contains(usize::MAX));
+        check!(!r.contains(0xfff));
+        check!(r.contains(0x1000));
+        check!(r.contains(0x100f));
+        check!(!r.contains(0x1010));
+        check!(!r.contains(0));
+        check!(!r.contains(usize::MAX));
         Ok(())
     }
 
@@ -154,8 +156,8 @@ mod regions {
             (0x1010, 0x10, false),
         ] {
             let other = region(base, size)?;
-            assert_eq!(r.overlaps(&other), overlap);
-            assert_eq!(other.overlaps(&r), overlap);
+            check_eq!(r.overlaps(&other), overlap);
+            check_eq!(other.overlaps(&r), overlap);
         }
         Ok(())
     }
@@ -181,14 +183,14 @@ mod symtab {
         let mut regions = [region(0x1000, 0x40)?];
         let symtab = Symtab::new(symbols, &mut regions, &[]).map_err(|r| r.error)?;
         let r = &regions[0];
-        assert_eq!(find(&symtab, r, 0x1000), None);
-        assert_eq!(find(&symtab, r, 0x1007), None);
-        assert_eq!(find(&symtab, r, 0x1008), Some((0, 0x18)));
-        assert_eq!(find(&symtab, r, 0x101f), Some((0x17, 0x18)));
-        assert_eq!(find(&symtab, r, 0x1020), Some((0, 0x20)));
-        assert_eq!(find(&symtab, r, 0x103f), Some((0x1f, 0x20)));
+        check_eq!(find(&symtab, r, 0x1000), None);
+        check_eq!(find(&symtab, r, 0x1007), None);
+        check_eq!(find(&symtab, r, 0x1008), Some((0, 0x18)));
+        check_eq!(find(&symtab, r, 0x101f), Some((0x17, 0x18)));
+        check_eq!(find(&symtab, r, 0x1020), Some((0, 0x20)));
+        check_eq!(find(&symtab, r, 0x103f), Some((0x1f, 0x20)));
         let found = some(symtab.find(0x1021, r))?;
-        assert!(found.name.to_cstr() == c"b");
+        check!(found.name.to_cstr() == c"b");
         Ok(())
     }
 
@@ -202,9 +204,9 @@ mod symtab {
         let mut regions = [region(0x1000, 0x10)?];
         let symtab = Symtab::new(symbols, &mut regions, &[]).map_err(|r| r.error)?;
         let found = some(symtab.find(0x1005, &regions[0]))?;
-        assert!(found.name.to_cstr() == c"first");
-        assert_eq!(found.size, 0x10);
-        assert_eq!(symtab.len(), 3);
+        check!(found.name.to_cstr() == c"first");
+        check_eq!(found.size, 0x10);
+        check_eq!(symtab.len(), 3);
         Ok(())
     }
 
@@ -220,7 +222,7 @@ mod symtab {
         ])?;
         let mut regions = [region(0x1000, 0x10)?];
         let symtab = Symtab::new(symbols, &mut regions, &[]).map_err(|r| r.error)?;
-        assert_eq!(find(&symtab, &regions[0], 0x1008), Some((8, 0x10)));
+        check_eq!(find(&symtab, &regions[0], 0x1008), Some((8, 0x10)));
         Ok(())
     }
 
@@ -234,9 +236,9 @@ mod symtab {
             region(0x2000, 0x10)?,
         ];
         let symtab = Symtab::new(symbols, &mut regions, &[]).map_err(|r| r.error)?;
-        assert_eq!(find(&symtab, &regions[0], 0x3008), Some((8, 0x10)));
-        assert_eq!(find(&symtab, &regions[1], 0x1008), Some((8, 0x10)));
-        assert!(!name(&symtab, &regions[2], 0x2008));
+        check_eq!(find(&symtab, &regions[0], 0x3008), Some((8, 0x10)));
+        check_eq!(find(&symtab, &regions[1], 0x1008), Some((8, 0x10)));
+        check!(!name(&symtab, &regions[2], 0x2008));
         Ok(())
     }
 
@@ -251,10 +253,10 @@ mod symtab {
         let mut core = [region(0x1000, 0x10)?];
         let hidden = [region(0x2000, 0x10)?];
         let symtab = Symtab::new(symbols, &mut core, &hidden).map_err(|r| r.error)?;
-        assert_eq!(symtab.len(), 2);
-        assert_eq!(symtab.nth(0), Some(1));
-        assert_eq!(symtab.nth(1), Some(3));
-        assert_eq!(symtab.nth(2), None);
+        check_eq!(symtab.len(), 2);
+        check_eq!(symtab.nth(0), Some(1));
+        check_eq!(symtab.nth(1), Some(3));
+        check_eq!(symtab.nth(2), None);
         Ok(())
     }
 
@@ -262,9 +264,9 @@ mod symtab {
     fn no_symbols_at_all() -> Result {
         let mut regions = [region(0x1000, 0x10)?];
         let symtab = Symtab::new(symbols(&[])?, &mut regions, &[]).map_err(|r| r.error)?;
-        assert_eq!(symtab.len(), 0);
-        assert_eq!(symtab.nth(0), None);
-        assert_eq!(find(&symtab, &regions[0], 0x1000), None);
+        check_eq!(symtab.len(), 0);
+        check_eq!(symtab.nth(0), None);
+        check_eq!(find(&symtab, &regions[0], 0x1000), None);
         Ok(())
     }
 
@@ -302,7 +304,7 @@ mod symtab {
                     .filter(|&v| v <= addr)
                     .max()
                     .map(|v| (addr - v, next - v));
-                assert_eq!(find(&symtab, r, addr), expected);
+                check_eq!(find(&symtab, r, addr), expected);
             }
         }
         Ok(())
@@ -327,11 +329,11 @@ mod exports {
             marked.push(Export { symbol, gpl_only }, GFP_KERNEL)?;
         }
         let exports = Exports::marked(symbols, marked).map_err(|r| r.error)?;
-        assert_eq!(exports.find(c"twice".into()), Some((3, false)));
-        assert_eq!(exports.find(c"zeta".into()), Some((1, true)));
-        assert_eq!(exports.find(c"alpha".into()), Some((2, false)));
+        check_eq!(exports.find(c"twice".into()), Some((3, false)));
+        check_eq!(exports.find(c"zeta".into()), Some((1, true)));
+        check_eq!(exports.find(c"alpha".into()), Some((2, false)));
         for name in [c"private", c"", c"a", c"alphas", c"zz"] {
-            assert_eq!(exports.find(name.into()), None);
+            check_eq!(exports.find(name.into()), None);
         }
         Ok(())
     }
@@ -339,7 +341,7 @@ mod exports {
     #[test]
     fn none() -> Result {
         let exports = Exports::marked(symbols(&[])?, KVec::new()).map_err(|r| r.error)?;
-        assert_eq!(exports.find(c"a".into()), None);
+        check_eq!(exports.find(c"a".into()), None);
         Ok(())
     }
 }
@@ -384,9 +386,9 @@ mod extable {
         for addr in start - 1..start + 0x100 {
             let expected = table.iter().find(|&e| ex_to_insn(e) == addr);
             let found = extable.search(addr);
-            assert_eq!(found.map(ptr::from_ref), expected.map(ptr::from_ref));
+            check_eq!(found.map(ptr::from_ref), expected.map(ptr::from_ref));
         }
-        assert_eq!(extable.search(start + 12).is_some(), true);
+        check_eq!(extable.search(start + 12).is_some(), true);
         Ok(())
     }
 
@@ -395,18 +397,18 @@ mod extable {
         let table = entries(&[0, 8, 4])?;
         let start = table.as_ptr() as usize;
         let regions = [region(start, 0x100)?];
-        assert_eq!(extable(&table, &regions).err(), Some(EINVAL));
+        check_eq!(extable(&table, &regions).err(), Some(EINVAL));
         let table = entries(&[0, 8, 0x100])?;
         let start = table.as_ptr() as usize;
-        assert_eq!(
+        check_eq!(
             extable(&table, &[region(start, 0x100)?]).err(),
             Some(ERANGE)
         );
-        assert_eq!(extable(&table, &[]).err(), Some(ERANGE));
+        check_eq!(extable(&table, &[]).err(), Some(ERANGE));
         // Not text.
         let data = [some(Region::new(start, 0x1000, false))?];
-        assert_eq!(extable(&table, &data).err(), Some(ERANGE));
-        assert!(extable(&[], &[]).is_ok());
+        check_eq!(extable(&table, &data).err(), Some(ERANGE));
+        check!(extable(&[], &[]).is_ok());
         Ok(())
     }
 }
