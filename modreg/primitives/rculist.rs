@@ -22,7 +22,16 @@ use core::{
         NonNull, //
     },
 };
-use kernel::{alloc::AllocError, bindings, prelude::*, sync::GlobalLockBackend, types::Opaque};
+use kernel::{
+    alloc::AllocError,
+    bindings,
+    prelude::*,
+    sync::{
+        atomic::Atomic,
+        GlobalLockBackend, //
+    },
+    types::Opaque, //
+};
 
 /// A value with the links that put it on an [`RcuList`].
 #[repr(C)]
