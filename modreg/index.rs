@@ -18,7 +18,8 @@ use super::{
             Held,
             RcuBox,
             RcuCell,
-            RcuRead, //
+            RcuRead,
+            Retired, //
         },
         sort::sort_by, //
     },
@@ -48,7 +49,7 @@ use kernel::{
 };
 
 /// Slots in a full chunk.
-const CHUNK: usize = 64;
+const CHUNK: usize = 32;
 
 /// One region of one plugin.
 #[derive(Clone)]
@@ -60,6 +61,11 @@ struct Slot {
 }
 
 impl Slot {
+    /// Whether this is the same region of the same plugin.
+    fn is(&self, other: &Self) -> bool {
+        self.base == other.base && Arc::ptr_eq(&self.plugin, &other.plugin)
+    }
+
     /// The region, unless it is gone: the plugin was unlinked, or it is LIVE and this was an init
     /// region.
     #[inline]
@@ -182,17 +188,43 @@ struct Part<'a> {
     slots: &'a [Slot],
 }
 
+/// Which slots of today stay.
+#[derive(Clone, Copy)]
+enum Stay {
+    /// All; the cheapest, as it looks at no plugin.
+    All,
+    /// Those whose region exists.
+    Existing,
+    /// Those that are not taken away.
+    Others,
+}
+
 impl<'a> Part<'a> {
-    /// The slots of today whose regions exist, with those that are `added`, in order.
+    fn today(&self, by: impl RcuRead<'a, LOCK>) -> &'a [Slot] {
+        let chunk = self.cell.and_then(|cell| by.read(&**cell));
+        chunk.map_or(&[], |chunk| &chunk.0)
+    }
+
+    /// What becomes of the chunk, in order.
     fn merged(
         &self,
-        added: bool,
+        stay: Stay,
         by: impl RcuRead<'a, LOCK> + 'a,
     ) -> impl Iterator<Item = &'a Slot> {
-        let old = self.cell.and_then(|cell| by.read(&**cell));
-        let old = old.map_or(&[][..], |chunk| &chunk.0).iter();
-        let mut old = old.filter(move |slot| slot.region(by).is_some()).peekable();
-        let mut new = if added { self.slots } else { &[] }.iter().peekable();
+        let slots = self.slots;
+        let stays = move |slot: &&'a Slot| match stay {
+            Stay::All => true,
+            Stay::Existing => slot.region(by).is_some(),
+            Stay::Others => !slots.iter().any(|gone| gone.is(slot)),
+        };
+        let mut old = self.today(by).iter().filter(stays).peekable();
+        let mut new = if matches!(stay, Stay::Others) {
+            &[]
+        } else {
+            slots
+        }
+        .iter()
+        .peekable();
         core::iter::from_fn(move || match (old.peek(), new.peek()) {
             (Some(o), Some(n)) if n.base < o.base => new.next(),
             (None, _) => new.next(),
@@ -200,10 +232,15 @@ impl<'a> Part<'a> {
         })
     }
 
-    /// How many slots and how many chunks become of it.
-    fn count(&self, added: bool, by: impl RcuRead<'a, LOCK> + 'a) -> (usize, usize) {
-        let slots = self.merged(added, by).count();
-        (slots, slots.div_ceil(CHUNK))
+    /// Which slots stay, how many there are then, and how many chunks become of them.
+    fn count(&self, adds: bool, by: impl RcuRead<'a, LOCK> + 'a) -> (Stay, usize, usize) {
+        let all = self.today(by).len().wrapping_add(self.slots.len());
+        let (stay, slots) = match adds {
+            true if all <= CHUNK => (Stay::All, all),
+            true => (Stay::Existing, self.merged(Stay::Existing, by).count()),
+            false => (Stay::Others, self.merged(Stay::Others, by).count()),
+        };
+        (stay, slots, slots.div_ceil(CHUNK))
     }
 }
 
@@ -217,9 +254,18 @@ pub(crate) struct Change {
     chunks: KVec<KBox<RcuBox<Chunk>>>,
     cells: KVec<UniqueArc<MaybeUninit<Cell>>>,
     index: Option<KBox<RcuBox<Index>>>,
+    /// The chunks of before.
+    replaced: KVec<Retired<Chunk>>,
+}
+
+/// What a change has replaced, for dropping where no lock is held.
+pub(crate) struct Replaced {
+    _index: Option<Retired<Index>>,
+    _chunks: KVec<Retired<Chunk>>,
 }
 
 /// The memory that a change takes.
+#[derive(Clone, Copy)]
 pub(crate) struct Need {
     chunks: usize,
     /// Chunks in all, where their order changes.
@@ -264,6 +310,7 @@ impl Change {
             chunks: KVec::new(),
             cells: KVec::new(),
             index: None,
+            replaced: KVec::new(),
         })
     }
 
@@ -278,8 +325,7 @@ impl Change {
         })
     }
 
-    /// How much memory the change takes now. Taking away takes it after the regions are gone, when
-    /// there is less, so it asks for a new order too.
+    /// How much memory the change takes now.
     pub(crate) fn needs(&self, held: &Held<'_, LOCK>) -> Need {
         let index = INDEX.load_held(held);
         let today = index.map_or(0, |index| index.chunks.len());
@@ -288,7 +334,7 @@ impl Change {
             order: None,
         };
         for part in self.parts(held) {
-            let (_, chunks) = part.count(self.adds, held);
+            let (_, _, chunks) = part.count(self.adds, held);
             need.chunks = need.chunks.wrapping_add(chunks.max(1));
             if chunks != 1 || part.cell.is_none() {
                 need.order = Some(today);
@@ -298,19 +344,15 @@ impl Change {
         need
     }
 
-    fn suffices(&self, need: &Need) -> bool {
+    /// Whether there is as much.
+    pub(crate) fn has(&self, need: &Need) -> bool {
         need.chunks <= self.chunks.len()
+            && need.chunks <= self.replaced.capacity()
             && need.order.is_none_or(|order| {
                 let index = self.index.as_ref();
                 need.chunks <= self.cells.len()
                     && index.is_some_and(|i| order <= i.firsts.capacity().min(i.chunks.capacity()))
             })
-    }
-
-    /// What there is too little memory for; nothing where there is enough.
-    pub(crate) fn lacks(&self, held: &Held<'_, LOCK>) -> Option<Need> {
-        let need = self.needs(held);
-        (!self.suffices(&need)).then_some(need)
     }
 
     /// Takes the memory. May sleep.
@@ -320,6 +362,7 @@ impl Change {
             let chunk = Chunk(KVec::with_capacity(CHUNK, GFP_KERNEL)?);
             self.chunks.push(RcuBox::new(chunk)?, GFP_KERNEL)?;
         }
+        self.replaced.reserve(need.chunks, GFP_KERNEL)?;
         if let Some(order) = need.order {
             while self.cells.len() < need.chunks {
                 self.cells
@@ -334,31 +377,37 @@ impl Change {
         Ok(())
     }
 
-    /// Publishes the change. Where there is too little memory for taking away, the rest stays: slots
-    /// whose regions are gone.
-    pub(crate) fn apply(mut self, held: &mut Held<'_, LOCK>) {
+    /// Publishes the change, which needs that. Where there is too little memory for taking away, the
+    /// rest stays: slots whose regions are gone.
+    pub(crate) fn apply(mut self, need: &Need, held: &mut Held<'_, LOCK>) -> Replaced {
         let (low, high) = (&TEXT.0, &TEXT.1);
         if self.adds {
             low.store(low.load(Relaxed).min(self.text.start), Relaxed);
             high.store(high.load(Relaxed).max(self.text.end), Relaxed);
         }
-        let need = self.needs(held);
-        if need.order.is_some() && self.suffices(&need) {
-            if let Some(index) = self.index.take() {
-                let index = self.reordered(index, held);
-                drop(INDEX.replace(Some(index), held));
-            }
-            return;
+        let mut replaced = Replaced {
+            _index: None,
+            _chunks: mem::take(&mut self.replaced),
+        };
+        if let Some(index) = self.index.take_if(|_| need.order.is_some()) {
+            let index = self.reordered(index, held);
+            replaced._index = INDEX.replace(Some(index), held);
+            return replaced;
         }
         let mut chunks = mem::take(&mut self.chunks);
         let guard = PreemptGuard::new();
         for part in self.parts(&guard) {
+            let (stay, ..) = part.count(self.adds, &guard);
             if let (Some(cell), Some(mut chunk)) = (part.cell, chunks.pop()) {
                 // INVARIANT: In order; there are not more than fit.
-                fill(&mut chunk, CHUNK, &mut part.merged(self.adds, &guard));
-                drop(cell.replace(Some(chunk), held));
+                fill(&mut chunk, CHUNK, &mut part.merged(stay, &guard));
+                if let Some(old) = cell.replace(Some(chunk), held) {
+                    // There is room.
+                    let _ = replaced._chunks.push_within_capacity(old);
+                }
             }
         }
+        replaced
     }
 
     /// Fills `index` with the chunks of today and of the change.
@@ -378,8 +427,8 @@ impl Change {
                 let _ = index.chunks.push_within_capacity(cell.clone());
                 continue;
             }
-            let (slots, pieces) = part.count(self.adds, held);
-            let mut merged = part.merged(self.adds, held);
+            let (stay, slots, pieces) = part.count(self.adds, held);
+            let mut merged = part.merged(stay, held);
             for piece in 0..pieces {
                 let (Some(mut chunk), Some(cell)) = (chunks.pop(), cells.pop()) else {
                     break;

@@ -16,6 +16,7 @@ use super::{
     name::Name,
     plugin::Plugin,
     primitives::{
+        atomic::load_acquire,
         borrowed::CName,
         preempt::PreemptGuard,
         rcu::{
@@ -205,13 +206,13 @@ impl Names {
         guard: &'g PreemptGuard,
     ) -> impl Iterator<Item = Bearer<'g>> {
         let key = key(name);
-        let start = move || match self.buckets.load(Acquire) {
+        let start = move || match load_acquire(&self.buckets) {
             0 => None,
             buckets => self.heads.get(Self::bucket(key, buckets), guard),
         };
         let mut next = start();
         core::iter::from_fn(move || loop {
-            let id = next?.load(Acquire);
+            let id = load_acquire(next?);
             if id == 0 {
                 return None;
             }

@@ -10,6 +10,7 @@ use super::{
     index::{
         Change,
         Index,
+        Need,
         INDEX, //
     },
     lock::{
@@ -204,29 +205,30 @@ fn publish(
     let core = core.map(RcuBox::new).transpose()?;
 
     // Others may use up what room there is while memory for more is taken without the lock.
-    let mut lock = loop {
+    let (mut lock, need) = loop {
         let mut lock = LOCK.lock();
         let held = Held::new(&mut lock);
         if let Some(there) = full.regions.iter().find_map(|r| Index::overlap(r, &held)) {
             let refusal = Refusal::new(EEXIST, "a region overlaps plugin");
             return Err(refusal.by(*there.name()));
         }
-        if let Some(lack) = change.lacks(&held) {
+        let need = change.needs(&held);
+        if !change.has(&need) {
             drop(lock);
-            change.provide(lack)?;
+            change.provide(need)?;
         } else if let Some(lack) = NAMES.lacks(&[Some(&names), init.as_ref()], &held) {
             drop(lock);
             let more = lack.more()?;
             NAMES.extend(more, &mut Held::new(&mut LOCK.lock()));
         } else {
-            break lock;
+            break (lock, need);
         }
     };
     // The order of publication is modelled in tests/litmus/registry-publish.litmus.
     let mut held = Held::new(&mut lock);
     plugin.publish(full, &mut held);
     let entry = PLUGINS.add(node, &mut held);
-    change.apply(&mut held);
+    let replaced = change.apply(&need, &mut held);
     let names = NAMES.link(names, &mut held);
     let init = init.map(|init| NAMES.link(init, &mut held));
     *plugin.links().as_mut(&mut lock) = Links {
@@ -235,6 +237,9 @@ fn publish(
         core: core.zip(init),
     };
     reservation.end(&mut lock);
+    drop(lock);
+    // Readers may still stand in it.
+    drop(replaced);
     Ok(())
 }
 
@@ -363,9 +368,7 @@ where
         (off, last)
     });
     // They have no tables any more, so readers pass them by until here.
-    if let Some(change) = change {
-        change.apply(&mut held);
-    }
+    let replaced = change.map(|(change, need)| change.apply(&need, &mut held));
     for plugin in plugins {
         let Links { names, core, .. } = mem::take(plugin.links().as_mut(&mut lock));
         let mut held = Held::new(&mut lock);
@@ -374,6 +377,7 @@ where
         }
     }
     drop(lock);
+    drop(replaced);
     // No reader is left: their tables are freed here, they themselves with their last handle.
     drop(done?);
     for plugin in plugins {
@@ -384,13 +388,14 @@ where
 }
 
 /// The index without `plugins`. Takes memory, which there may be none of.
-fn without(plugins: &[Arc<Plugin>], held: &Held<'_, LOCK>) -> Result<Change, AllocError> {
+fn without(plugins: &[Arc<Plugin>], held: &Held<'_, LOCK>) -> Result<(Change, Need), AllocError> {
     let regions = plugins
         .iter()
         .filter_map(|p| Some((p, &p.tables(held)?.regions[..])));
     let mut change = Change::new(false, regions)?;
-    change.provide(change.needs(held))?;
-    Ok(change)
+    let need = change.needs(held);
+    change.provide(need)?;
+    Ok((change, need))
 }
 
 /// A plugin of `module` that `which` is true of.

@@ -5,6 +5,7 @@
 //! Nothing here knows what it is used for. Together with `capi` and `trace`, these are the only
 //! files that contain `unsafe`.
 
+pub(crate) mod atomic;
 pub(crate) mod borrowed;
 pub(crate) mod callback;
 pub(crate) mod debugfs;

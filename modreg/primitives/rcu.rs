@@ -10,7 +10,10 @@
 //! for the readers: [`stop_machine()`](super::stop_machine::stop_machine), which gives the value
 //! back, and dropping it, which leaves the freeing to `call_rcu()`.
 
-use super::preempt::PreemptGuard;
+use super::{
+    atomic::load_acquire,
+    preempt::PreemptGuard, //
+};
 use core::{
     marker::PhantomData,
     mem::ManuallyDrop,
@@ -29,7 +32,6 @@ use kernel::{
     prelude::*,
     sync::{
         atomic::{
-            Acquire,
             Atomic,
             Relaxed,
             Release, //
@@ -223,24 +225,6 @@ impl<T: Send> Drop for Retired<T> {
 pub(crate) fn rcu_barrier() {
     // SAFETY: May always be called in a context that may sleep.
     unsafe { bindings::rcu_barrier() };
-}
-
-/// Reads a pointer, as `smp_load_acquire()`.
-///
-/// Inline, unlike `Atomic::load()`: the readers are made of this. On x86 the processor keeps a load
-/// in front of what follows by itself, so only the compiler must be told.
-#[inline(always)]
-pub(super) fn load_acquire<T>(ptr: &Atomic<*mut T>) -> *mut T {
-    if !cfg!(target_arch = "x86_64") {
-        return ptr.load(Acquire);
-    }
-    // SAFETY: The pointer is valid, and others access it atomically only, for which a volatile read
-    // is `READ_ONCE()`. An empty asm block is `barrier()`.
-    unsafe {
-        let value = ptr.as_ptr().read_volatile();
-        core::arch::asm!("");
-        value
-    }
 }
 
 /// An RCU-protected pointer, written under the global lock `B`.

@@ -5,9 +5,9 @@
 //! C header: [`include/linux/rculist.h`](srctree/include/linux/rculist.h)
 
 use super::{
+    atomic::load_acquire,
     preempt::PreemptGuard,
     rcu::{
-        load_acquire,
         Held,
         RcuBox,
         Retired, //
