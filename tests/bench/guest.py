@@ -8,6 +8,7 @@ with a '#' in front are for the reader.
 """
 
 import ctypes
+import glob
 import os
 import subprocess
 import sys
@@ -124,7 +125,12 @@ def measure_listings(what, *paths):
 
 def allocated():
     """Bytes that all allocators have given out."""
-    # What was freed by RCU; and what each CPU has counted is added up once a second.
+    # What was freed by RCU, and the slabs that are empty then, which would take what comes next; and
+    # what each CPU has counted is added up once a second.
+    time.sleep(2)
+    for shrink in glob.glob("/sys/kernel/slab/*/shrink"):
+        with open(shrink, "w") as file:
+            file.write("1")
     time.sleep(2)
     total = 0
     with open("/proc/meminfo") as file:
@@ -141,12 +147,15 @@ def lines_of(path):
 
 
 def measure_memory():
+    most = 0
     for _ in range(3):
         ask("plugins drop *")
         before = allocated()
         ask("plugins modules")
         symbols = lines_of(LISTING)
-        print(f"memory\t{symbols}\tbytes={(allocated() - before) / symbols:.2f}")
+        # The table of names keeps its buckets, so the first time takes most.
+        most = max(most, (allocated() - before) / symbols)
+    print(f"memory\t{symbols}\tbytes={most:.2f}")
     say("memory")
 
 
