@@ -10,6 +10,8 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 # one where KVERSION is empty.
 FLAVOUR ?= amd64
 KVERSION ?=
+# Whether one kernel was asked for.
+asked := $(KDIR)$(KVERSION)$(filter-out file,$(origin FLAVOUR))
 
 # The running kernel's directory serves where Rust can use it as it is; else the cached kernel does.
 running := /lib/modules/$(shell uname -r)/build
@@ -56,8 +58,8 @@ run: modules ## boot a guest and show modreg at work in it
 	@scripts/boot --limit 120 $(KDIR) 'scripts/demo $(out)'
 
 # Some tests run on other kernels too, or only there: their '# on:' lines say so.
-others = $(if $(filter file,$(origin FLAVOUR))$(KDIR:$(cache)/%=),$(filter um kasan kcsan,$(sort $(shell \
-	sed -n 's/^\# on: //p' $(or $(TESTS:%=tests/%),tests/*.sh)))))
+others = $(if $(asked),,$(filter um kasan kcsan,$(sort \
+	$(shell sed -n 's/^\# on: //p' $(or $(TESTS:%=tests/%),tests/*.sh)))))
 
 .PHONY: test-modules
 test-modules: strict += MODREG_TESTS=m MODREG_EXPORTS=1600
