@@ -57,8 +57,9 @@ modules: ## build modreg.ko and the samples (KDIR=..., or FLAVOUR=... and KVERSI
 run: modules ## boot a guest and show modreg at work in it
 	@scripts/boot --limit 120 $(KDIR) 'scripts/demo $(out)'
 
-# Some tests run on other kernels too, or only there: their '# on:' lines say so.
-others = $(if $(asked),,$(filter um kasan kcsan,$(sort \
+# Some tests run under User-mode Linux too, or only there: their '# on:' lines say so. On the debug kernels
+# they run where one is asked for.
+others = $(if $(asked),,$(filter um,$(sort \
 	$(shell sed -n 's/^\# on: //p' $(or $(TESTS:%=tests/%),tests/*.sh)))))
 
 .PHONY: test-modules
