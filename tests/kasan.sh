@@ -28,7 +28,7 @@ plant()
 scan()
 {
 	sleep 5
-	echo scan > $leaks && echo scan > $leaks
+	echo scan > "$leaks" && echo scan > "$leaks"
 }
 
 result "use after free" plant 2
