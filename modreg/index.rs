@@ -273,9 +273,32 @@ pub(crate) struct Need {
 }
 
 impl Change {
-    /// Adds the regions that a plugin is to have, or takes away those of plugins that are about to
-    /// lose them. May sleep.
-    pub(crate) fn new<'a>(
+    /// Adds the regions that a plugin is to have. May sleep.
+    pub(crate) fn add(plugin: &Arc<Plugin>, regions: &[Region]) -> Result<Self, AllocError> {
+        let mut this = Self::new(true, [(plugin, regions)].into_iter())?;
+        // Most often one chunk changes.
+        this.provide(Need {
+            chunks: 1,
+            order: None,
+        })?;
+        Ok(this)
+    }
+
+    /// Takes away the regions of plugins that are about to lose them. May sleep.
+    pub(crate) fn remove(
+        plugins: &[Arc<Plugin>],
+        held: &Held<'_, LOCK>,
+    ) -> Result<(Self, Need), AllocError> {
+        let regions = plugins
+            .iter()
+            .filter_map(|p| Some((p, &p.tables(held)?.regions[..])));
+        let mut this = Self::new(false, regions)?;
+        let need = this.needs(held);
+        this.provide(need)?;
+        Ok((this, need))
+    }
+
+    fn new<'a>(
         adds: bool,
         plugins: impl Iterator<Item = (&'a Arc<Plugin>, &'a [Region])>,
     ) -> Result<Self, AllocError> {
@@ -453,7 +476,7 @@ impl Change {
     }
 }
 
-/// Moves up to `n` slots into an empty chunk.
+/// Copies up to `n` slots into an empty chunk.
 fn fill<'a>(chunk: &mut Chunk, n: usize, slots: &mut impl Iterator<Item = &'a Slot>) {
     for slot in slots.take(n) {
         // There is room.

@@ -18,7 +18,7 @@ pub(crate) struct Writers {
 
 impl Writers {
     /// Takes a name off the reserved ones.
-    pub(crate) fn form(&mut self, name: Name) {
+    pub(crate) fn unreserve(&mut self, name: Name) {
         let names = &mut self.unformed;
         // The last one takes its place.
         let at = names.iter().position(|n| *n == name);

@@ -7,8 +7,9 @@
 //! 2006). Another bucket is then just another place to enter the list at, so the table grows by one
 //! bucket for every few names, and no name ever moves under a reader.
 //!
-//! Like the index of addresses it only says where to look: what is found counts if its plugin has
-//! tables. So a plugin's names go with its tables, at once, and are unlinked after that.
+//! Like the index of addresses it only says where to look: a name counts while its plugin has the
+//! tables that it is from. So names come and go with their tables, at once, and are unlinked after
+//! that.
 
 use super::{
     exports::Exports,
@@ -79,7 +80,7 @@ struct Page {
     plugin: Arc<Plugin>,
     symbols: Arc<Symbols>,
     exports: Arc<Exports>,
-    /// Whether they go when the plugin is LIVE.
+    /// Which of the plugin's tables they belong to, as [`Tables::init`].
     init: bool,
     /// The item that the first node stands for.
     first: u32,
@@ -109,9 +110,8 @@ pub(crate) enum Bearer<'g> {
 impl Page {
     /// The item of `node`, if it is called `name`.
     fn bearer(&self, node: u32, name: CName<'_>, guard: &PreemptGuard) -> Option<Bearer<'_>> {
-        // First, since without tables the names need not be there either.
-        let tables = self.plugin.tables(guard)?;
-        if self.init && !tables.init {
+        // First, since without its tables the names need not be there either.
+        if self.plugin.tables(guard)?.init != self.init {
             return None;
         }
         let plugin = &*self.plugin;
@@ -169,21 +169,33 @@ pub(crate) static NAMES: Names = Names {
     num_free: Atomic::new(0),
 };
 
+/// A bucket or a name on the list, or one that is to be.
+struct Element<'a> {
+    /// Its number, which others lead to it by.
+    id: u32,
+    next: &'a Atomic<u32>,
+    key: u32,
+}
+
 impl Names {
-    /// The link out of element `id`, and its key.
+    /// The element called `id`; nothing at the end of the list.
     #[inline]
-    fn element<'a>(
-        &'a self,
-        id: u32,
-        by: impl RcuRead<'a, LOCK>,
-    ) -> Option<(&'a Atomic<u32>, u32)> {
+    fn element<'a>(&'a self, id: u32, by: impl RcuRead<'a, LOCK>) -> Option<Element<'a>> {
         if id & BUCKET != 0 {
             let bucket = id & !BUCKET;
-            return Some((self.heads.get(bucket, by)?, bucket.reverse_bits()));
+            return Some(Element {
+                id,
+                next: self.heads.get(bucket, by)?,
+                key: bucket.reverse_bits(),
+            });
         }
         let page = by.read(&self.pages.get(id / PAGE, by)?.page)?;
         let node = page.nodes.get((id % PAGE) as usize)?;
-        Some((&node.next, node.key))
+        Some(Element {
+            id,
+            next: &node.next,
+            key: node.key,
+        })
     }
 
     /// The bucket that a key is found from, among the first `buckets`.
@@ -216,17 +228,17 @@ impl Names {
             if id == 0 {
                 return None;
             }
-            let Some((link, k)) = self.element(id, guard) else {
+            let Some(element) = self.element(id, guard) else {
                 // It was unlinked just now, and its page is gone. From the start it is not found
                 // again.
                 next = start();
                 continue;
             };
-            if k > key {
+            if element.key > key {
                 return None;
             }
-            next = Some(link);
-            if k == key {
+            next = Some(element.next);
+            if element.key == key {
                 let page = self.pages.get(id / PAGE, guard);
                 let page = page.and_then(|slot| slot.page.load(guard));
                 let bearer = page.and_then(|page| page.bearer(id % PAGE, name, guard));
@@ -261,33 +273,29 @@ impl Names {
         let mut link = self.heads.get(bucket, held)?;
         loop {
             let next = link.load(Relaxed);
-            match self.element(next, held) {
-                Some((beyond, k)) if k < key || (k == key && id.is_some_and(|id| id != next)) => {
-                    link = beyond;
-                }
-                _ => return Some(link),
+            let goes_on =
+                |e: &Element<'_>| e.key < key || (e.key == key && id.is_some_and(|id| id != e.id));
+            match self.element(next, held).filter(goes_on) {
+                Some(element) => link = element.next,
+                None => return Some(link),
             }
         }
     }
 
-    /// Puts element `id` on the list, in front of others with its key. Publishes it by one store
+    /// Puts an element on the list, in front of others with its key. Publishes it by one store
     /// (modelled in `tests/litmus/names-insert.litmus`).
-    fn insert(&self, bucket: u32, id: u32, held: &mut Held<'_, LOCK>) {
-        if let Some((next, key)) = self.element(id, &*held) {
-            if let Some(before) = self.before(bucket, key, None, held) {
-                next.store(before.load(Relaxed), Relaxed);
-                before.store(id, Release);
-            }
+    fn insert(&self, bucket: u32, element: Element<'_>, held: &mut Held<'_, LOCK>) {
+        if let Some(before) = self.before(bucket, element.key, None, held) {
+            element.next.store(before.load(Relaxed), Relaxed);
+            before.store(element.id, Release);
         }
     }
 
-    /// Takes element `id` off the list. Readers that stand on it go on from there (modelled, with the
+    /// Takes an element off the list. Readers that stand on it go on from there (modelled, with the
     /// wait before a number is used again, in `tests/litmus/names-remove.litmus`).
-    fn remove(&self, bucket: u32, id: u32, held: &mut Held<'_, LOCK>) {
-        if let Some((next, key)) = self.element(id, &*held) {
-            if let Some(before) = self.before(bucket, key, Some(id), held) {
-                before.store(next.load(Relaxed), Release);
-            }
+    fn remove(&self, bucket: u32, element: Element<'_>, held: &mut Held<'_, LOCK>) {
+        if let Some(before) = self.before(bucket, element.key, Some(element.id), held) {
+            before.store(element.next.load(Relaxed), Release);
         }
     }
 
@@ -295,9 +303,17 @@ impl Names {
     fn grow(&self, names: u32, held: &mut Held<'_, LOCK>) {
         let enough = Self::enough(names).min(self.heads.capacity(held));
         for bucket in self.buckets.load(Relaxed)..enough {
+            let guard = PreemptGuard::new();
             // The first has nothing in front of it, and is where the list begins.
             if let Some(top) = bucket.checked_ilog2() {
-                self.insert(bucket & !(1 << (top & 31)), BUCKET | bucket, held);
+                if let Some(next) = self.heads.get(bucket, &guard) {
+                    let element = Element {
+                        id: BUCKET | bucket,
+                        next,
+                        key: bucket.reverse_bits(),
+                    };
+                    self.insert(bucket & !(1 << (top & 31)), element, held);
+                }
             }
             // INVARIANT: It is on the list.
             self.buckets.store(bucket.wrapping_add(1), Release);
@@ -407,7 +423,7 @@ impl Names {
     pub(crate) fn unlink(&self, linked: &Linked, held: &mut Held<'_, LOCK>) {
         let mut names = 0u32;
         for &number in &linked.0 {
-            names += self.each_node(number, held, Self::remove);
+            names = names.wrapping_add(self.each_node(number, held, Self::remove));
         }
         self.linked
             .store(self.linked.load(Relaxed).wrapping_sub(names), Relaxed);
@@ -421,26 +437,35 @@ impl Names {
         }
     }
 
-    /// Calls `f` for the nodes of a page that have a name, the last one first, with the bucket and
-    /// the number of each. Returns how many there are.
+    /// Calls `f` for the nodes of a page that have a name, the last one first, with the bucket of
+    /// each. Returns how many there are.
     fn each_node(
         &self,
         number: u32,
         held: &mut Held<'_, LOCK>,
-        f: fn(&Self, u32, u32, &mut Held<'_, LOCK>),
+        f: fn(&Self, u32, Element<'_>, &mut Held<'_, LOCK>),
     ) -> u32 {
         let buckets = self.buckets.load(Relaxed);
         let mut names = 0u32;
-        let slot = self.pages.get(number, &*held);
-        let page = slot.and_then(|slot| slot.page.load_held(held));
-        let len = page.map_or(0, |page| page.nodes.len() as u32);
-        for node in (0..len).rev() {
-            let id = number.wrapping_mul(PAGE).wrapping_add(node);
-            let key = self.element(id, &*held).map_or(0, |(_, key)| key);
-            if key != 0 {
-                f(self, Self::bucket(key, buckets), id, held);
-                names = names.wrapping_add(1);
+        let guard = PreemptGuard::new();
+        let slot = self.pages.get(number, &guard);
+        let page = slot.and_then(|slot| slot.page.load(&guard));
+        for (i, node) in page
+            .map_or(&[][..], |page| &page.nodes)
+            .iter()
+            .enumerate()
+            .rev()
+        {
+            if node.key == 0 {
+                continue;
             }
+            let element = Element {
+                id: number.wrapping_mul(PAGE).wrapping_add(i as u32),
+                next: &node.next,
+                key: node.key,
+            };
+            f(self, Self::bucket(node.key, buckets), element, held);
+            names = names.wrapping_add(1);
         }
         names
     }
@@ -473,6 +498,8 @@ impl Lack {
     /// Allocates it. May sleep.
     pub(crate) fn more(self) -> Result<More, AllocError> {
         Ok(match self {
+            // Beyond, numbers would be those of buckets.
+            Self::Pages(there) if there >= BUCKET / PAGE / 2 => return Err(AllocError),
             Self::Heads(there) => More::Heads(Segment::behind(there, || Atomic::new(0))?),
             Self::Pages(there) => More::Pages(Segment::behind(there, || Slot {
                 page: RcuCell::empty(),

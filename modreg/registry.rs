@@ -10,7 +10,6 @@ use super::{
     index::{
         Change,
         Index,
-        Need,
         INDEX, //
     },
     lock::{
@@ -63,7 +62,6 @@ use super::{
 };
 use core::mem;
 use kernel::{
-    alloc::AllocError,
     prelude::*,
     sync::{
         Arc,
@@ -100,7 +98,7 @@ impl Reservation {
     /// Gives the name up, or to the plugin that is published under the same lock.
     fn end(mut self, writers: &mut Writers) {
         if let Some(name) = self.0.take() {
-            writers.form(name);
+            writers.unreserve(name);
         }
     }
 }
@@ -108,7 +106,7 @@ impl Reservation {
 impl Drop for Reservation {
     fn drop(&mut self) {
         if let Some(name) = self.0.take() {
-            LOCK.lock().form(name);
+            LOCK.lock().unreserve(name);
         }
     }
 }
@@ -195,7 +193,7 @@ fn publish(
 ) -> Result<(), Refusal> {
     let Content { full, core } = content;
     let node = Node::new(plugin.clone())?;
-    let mut change = Change::new(true, [(plugin, &full.regions[..])].into_iter())?;
+    let mut change = Change::add(plugin, &full.regions)?;
     let names = NameSet::new(plugin, core.as_ref().unwrap_or(&full))?;
     let init = match &core {
         Some(_) => Some(NameSet::new(plugin, &full)?),
@@ -361,12 +359,12 @@ where
 
     let mut lock = LOCK.lock();
     let mut held = Held::new(&mut lock);
-    let change = without(plugins, &held).ok();
-    let done = stop_machine(|_stopped| {
+    let change = Change::remove(plugins, &held).ok();
+    let gone = stop_machine(|_stopped| {
         let off = off(&mut held);
         let last = last.and_then(|last| LAST_UNLOADED.replace(Some(last), &mut held));
         (off, last)
-    });
+    })?;
     // They have no tables any more, so readers pass them by until here.
     let replaced = change.map(|(change, need)| change.apply(&need, &mut held));
     for plugin in plugins {
@@ -379,23 +377,12 @@ where
     drop(lock);
     drop(replaced);
     // No reader is left: their tables are freed here, they themselves with their last handle.
-    drop(done?);
+    drop(gone);
     for plugin in plugins {
         trace::plugin_unregister(plugin.name());
         pr_info!("{}: gone\n", plugin.name());
     }
     Ok(())
-}
-
-/// The index without `plugins`. Takes memory, which there may be none of.
-fn without(plugins: &[Arc<Plugin>], held: &Held<'_, LOCK>) -> Result<(Change, Need), AllocError> {
-    let regions = plugins
-        .iter()
-        .filter_map(|p| Some((p, &p.tables(held)?.regions[..])));
-    let mut change = Change::new(false, regions)?;
-    let need = change.needs(held);
-    change.provide(need)?;
-    Ok((change, need))
 }
 
 /// A plugin of `module` that `which` is true of.

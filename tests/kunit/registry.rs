@@ -17,6 +17,7 @@ use crate::{
     extable::Extable,
     lookup,
     name::Name,
+    names::NAMES,
     plugin::{
         Plugin,
         State, //
@@ -175,6 +176,22 @@ mod tests {
         check_eq!(resolve(BASE + 0x1004), None);
         registry::unregister(&[plugin])?;
         rcu_barrier();
+        Ok(())
+    }
+
+    /// A plugin with init regions has two sets of names, of which one counts.
+    #[test]
+    fn each_name_is_found_once() -> Result {
+        let found = || NAMES.find(c"g".into(), &PreemptGuard::new()).count();
+        let mut coming = 0;
+        let plugin = register_with(c"kunit", BASE, || {
+            coming = found();
+            Ok(())
+        })?;
+        // The symbol and the export.
+        check_eq!((coming, found()), (2, 2));
+        registry::unregister(&[plugin])?;
+        check_eq!(found(), 0);
         Ok(())
     }
 
