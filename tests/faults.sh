@@ -8,7 +8,6 @@
 . "$(dirname "$0")/functions.sh"
 
 knobs=/sys/kernel/debug
-kmemleak=$knobs/kmemleak
 
 if [[ ! -e /proc/self/fail-nth || ! -d $knobs/failslab || ! -d $knobs/fail_page_alloc ]]; then
 	ktap_print_header
@@ -83,17 +82,6 @@ fail_nth()
 		print(f"# {n - 1} allocations, {refused} of them refused")
 		sys.exit(refused == 0)
 	END
-}
-
-# Whether kmemleak finds what is lost. It looks twice, as a pointer may be on its way.
-leaks()
-{
-	local i
-	for ((i = 0; i < 2; i++)); do
-		sleep 5
-		echo scan > "$kmemleak"
-	done
-	sed 's/^/# /' "$kmemleak" | grep .
 }
 
 finds_leak()

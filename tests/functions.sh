@@ -9,6 +9,7 @@ export LC_ALL=C
 
 modreg=/sys/kernel/debug/modreg
 test_modreg=/sys/kernel/debug/test_modreg
+kmemleak=/sys/kernel/debug/kmemleak
 mark=
 
 load()
@@ -123,6 +124,16 @@ kallsyms()
 empty()
 {
 	[[ -z $("$@") ]]
+}
+
+# Whether kmemleak finds what is lost, and shows it. It leaves alone what is younger than five
+# seconds, or has changed since the last scan; so it looks twice.
+leaks()
+{
+	sleep 5
+	echo scan > "$kmemleak"
+	echo scan > "$kmemleak"
+	sed 's/^/# /' "$kmemleak" | grep .
 }
 
 # Runs one case of test_modreg; shows what differed.

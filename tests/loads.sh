@@ -13,8 +13,6 @@
 
 # In each of three rounds.
 times=${times-10}
-knobs=/sys/kernel/debug
-kmemleak=$knobs/kmemleak
 
 # loads MODULE[=PARAMETERS]...: whether that many loads and unloads of all of them leave no memory in use.
 loads()
@@ -73,16 +71,6 @@ loads()
 		print(f"# {len(counts[0])} counts, {lost} of them have grown with each turn")
 		sys.exit(lost != 0)
 	END
-}
-
-leaks()
-{
-	local i
-	for ((i = 0; i < 2; i++)); do
-		sleep 5
-		echo scan > "$kmemleak"
-	done
-	sed 's/^/# /' "$kmemleak" | grep .
 }
 
 ktap_print_header

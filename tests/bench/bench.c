@@ -183,39 +183,11 @@ static const struct file_operations run_fops = {
 	.release = run_release,
 };
 
-static int find_kernel_functions(void)
-{
-	const struct {
-		const char *name;
-		void *function;
-	} wanted[] = {
-		{ "module_address_lookup", &kernel.module_address_lookup },
-		{ "module_kallsyms_lookup_name", &kernel.module_kallsyms_lookup_name },
-		{ "find_symbol", &kernel.find_symbol },
-		{ "modules", &kernel.modules },
-	};
-	unsigned long (*kallsyms_lookup_name)(const char *name) = (void *)lookup;
-	unsigned int i;
-
-	if (!lookup)
-		return -EINVAL;
-	for (i = 0; i < ARRAY_SIZE(wanted); i++) {
-		unsigned long addr = kallsyms_lookup_name(wanted[i].name);
-
-		if (!addr) {
-			pr_err("the kernel has no %s\n", wanted[i].name);
-			return -ENOENT;
-		}
-		*(unsigned long *)wanted[i].function = addr;
-	}
-	return 0;
-}
-
 static struct dentry *dir;
 
 static int __init modreg_bench_init(void)
 {
-	int err = find_kernel_functions();
+	int err = find_kernel_functions(&kernel, (void *)lookup);
 
 	if (err)
 		return err;

@@ -14,27 +14,7 @@
 
 #include <modreg.h>
 
-/* As in kernel/module/internal.h. */
-struct kernel_find_symbol_arg {
-	const char *name;
-	bool gplok;
-	bool warn;
-
-	struct module *owner;
-	const u32 *crc;
-	const void *sym;
-	int license;
-};
-
-/* The kernel's own functions, which modules cannot call by name. */
-struct kernel_functions {
-	int (*module_address_lookup)(unsigned long addr, unsigned long *size,
-				     unsigned long *offset, char **modname,
-				     const unsigned char **modbuildid, char *namebuf);
-	unsigned long (*module_kallsyms_lookup_name)(const char *name);
-	bool (*find_symbol)(struct kernel_find_symbol_arg *fsa);
-	struct list_head *modules;
-};
+#include "../modules/kernel_functions.h"
 
 extern struct kernel_functions kernel;
 

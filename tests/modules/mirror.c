@@ -98,40 +98,6 @@ static unsigned long lookup_by_kprobe(const char *name)
 	return addr;
 }
 
-static int find_kernel_functions(void)
-{
-	const struct {
-		const char *name;
-		void *function;
-	} wanted[] = {
-		{ "module_address_lookup", &kernel.module_address_lookup },
-		{ "lookup_module_symbol_name", &kernel.lookup_module_symbol_name },
-		{ "module_kallsyms_lookup_name", &kernel.module_kallsyms_lookup_name },
-		{ "module_get_kallsym", &kernel.module_get_kallsym },
-		{ "search_module_extables", &kernel.search_module_extables },
-		{ "is_module_address", &kernel.is_module_address },
-		{ "__module_text_address", &kernel.__module_text_address },
-		{ "find_symbol", &kernel.find_symbol },
-		{ "modules", &kernel.modules },
-	};
-	unsigned long (*lookup)(const char *name);
-	unsigned int i;
-
-	lookup = (typeof(lookup))lookup_by_kprobe("kallsyms_lookup_name");
-	if (!lookup)
-		return -ENOENT;
-	for (i = 0; i < ARRAY_SIZE(wanted); i++) {
-		unsigned long addr = lookup(wanted[i].name);
-
-		if (!addr) {
-			pr_err("the kernel has no %s\n", wanted[i].name);
-			return -ENOENT;
-		}
-		*(unsigned long *)wanted[i].function = addr;
-	}
-	return 0;
-}
-
 static struct mirrored *find_mirrored(struct module *mod)
 {
 	struct mirrored *m;
@@ -311,7 +277,8 @@ static struct dentry *dir;
 
 static int __init modreg_mirror_init(void)
 {
-	int err = find_kernel_functions();
+	int err = find_kernel_functions(&kernel,
+					(void *)lookup_by_kprobe("kallsyms_lookup_name"));
 
 	if (err)
 		return err;

@@ -15,33 +15,7 @@
 
 #include <modreg.h>
 
-/* As in kernel/module/internal.h. */
-struct kernel_find_symbol_arg {
-	const char *name;
-	bool gplok;
-	bool warn;
-
-	struct module *owner;
-	const u32 *crc;
-	const void *sym;
-	int license;
-};
-
-/* The kernel's own functions, which modules cannot call by name. */
-struct kernel_functions {
-	int (*module_address_lookup)(unsigned long addr, unsigned long *size,
-				     unsigned long *offset, char **modname,
-				     const unsigned char **modbuildid, char *namebuf);
-	int (*lookup_module_symbol_name)(unsigned long addr, char *symname);
-	unsigned long (*module_kallsyms_lookup_name)(const char *name);
-	int (*module_get_kallsym)(unsigned int symnum, unsigned long *value, char *type,
-				  char *name, char *module_name, int *exported);
-	const struct exception_table_entry *(*search_module_extables)(unsigned long addr);
-	bool (*is_module_address)(unsigned long addr);
-	struct module *(*__module_text_address)(unsigned long addr);
-	bool (*find_symbol)(struct kernel_find_symbol_arg *fsa);
-	struct list_head *modules;
-};
+#include "kernel_functions.h"
 
 extern struct kernel_functions kernel;
 
