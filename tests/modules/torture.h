@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the parts of modreg_torture share: torture.c begins and ends it and says what was found,
+ * torture_readers.c asks and judges, torture_writers.c makes plugins come and go.
+ */
+#ifndef _TORTURE_H
+#define _TORTURE_H
+
+#include <linux/module.h>
+#include <linux/prandom.h>
+#include <linux/string.h>
+
+#include <modreg.h>
+
+/* About half of the slots are in use: enough for an index of several pieces. */
+enum {
+	SLOTS = 96,
+	WRITERS = 3,
+	REGION_SIZE = 0x100,
+	BATCH = 4,
+	LOUD_ERRORS = 20,
+};
+
+/* Where a generation stands. It is there from COMING to GOING. */
+enum phase {
+	GONE,		/* nobody finds it */
+	FAILING,	/* its init callback has failed: it may be gone any moment */
+	ARRIVING,	/* being registered: it may be there any moment */
+	COMING,		/* in its init callback, with its init region */
+	STARTED,	/* its init region may be gone any moment */
+	LIVE,		/* registered; without its init region */
+	LEAVING,	/* being unregistered, which may be refused: then LIVE again */
+	GOING,		/* in its exit callback */
+	UNLINKING,	/* it may be gone any moment */
+};
+
+/* The symbols of a plugin, each reaches to the next or to the region's end. */
+enum place { LOCAL, EXPORTED, GPL, SHARED, DATA, INIT, PLACES };
+
+struct torture_place {
+	unsigned int region, offset, size;
+	char type;
+	unsigned char flags;
+};
+
+extern const struct torture_place places[PLACES];
+
+/* The name that every plugin has. */
+#define SHARED_NAME "torture_shared"
+
+/* "torture_", 2 digits for the slot, 8 for the generation, and in a symbol 1 for the place. */
+#define PREFIX "torture_"
+#define NAME_LEN (sizeof(PREFIX) - 1 + 2 + 8 + 1 + 1)
+
+enum region { TEXT_REGION, DATA_REGION, INIT_REGION, HOLE, REGIONS };
+
+/* Addresses that are nobody else's. The last of each is never registered. */
+extern char arena[SLOTS][REGIONS][REGION_SIZE];
+
+/* A symbol table that is borrowed. */
+struct borrowed {
+	struct elf64_sym symtab[1 + PLACES];
+	char strtab[1 + PLACES * NAME_LEN + sizeof(SHARED_NAME)];
+	char typetab[1 + PLACES];
+};
+
+struct slot {
+	/* Generation, number of changes, and phase. Only its writer changes it. */
+	u64 word;
+	/* The rest is the writer's. */
+	struct modreg_plugin *plugin;
+	struct borrowed *borrowed;
+	bool fails;
+	/* The one of a generation stays as it is in the next. */
+	struct exception_table_entry extable[2][2];
+	struct modreg_symbol symbols[PLACES];
+	char names[PLACES][NAME_LEN];
+	char name[NAME_LEN];
+};
+
+extern struct slot slots[SLOTS];
+
+/* Where something happens: readers look there more often. */
+extern unsigned int hot;
+
+/* How often something was wrong. The log gets the first few. */
+extern atomic_long_t errors;
+
+enum context { PROCESS, SOFTIRQ, HARDIRQ, NMI, CONTEXTS };
+
+enum event { REGISTERED, FAILED, REFUSED, UNREGISTERED, IN_BATCHES, BUSY, EVENTS };
+
+/* The word of a slot */
+
+static inline u32 gen_of(u64 word)
+{
+	return word >> 32;
+}
+
+static inline enum phase phase_of(u64 word)
+{
+	return word & 0xff;
+}
+
+/* The barriers are those of a seqcount: who sees what its writer did next sees the word, too. */
+static inline void enter(struct slot *s, enum phase phase)
+{
+	u64 word = READ_ONCE(s->word);
+	u32 gen = gen_of(word) + (phase == ARRIVING);
+
+	/* After all that was done before, ... */
+	smp_mb();
+	WRITE_ONCE(s->word, (u64)gen << 32 | (((word & 0xffffff00) + 0x100) & 0xffffff00) | phase);
+	/* ... and before all that is done next. */
+	smp_mb();
+}
+
+static inline u64 look(const struct slot *s)
+{
+	/* Before the question. */
+	return smp_load_acquire(&s->word);
+}
+
+static inline u64 look_again(const struct slot *s)
+{
+	/* After the answer. */
+	smp_mb();
+	return READ_ONCE(s->word);
+}
+
+static inline bool there(u64 word)
+{
+	return phase_of(word) >= COMING && phase_of(word) <= GOING;
+}
+
+/* Whether a generation may have been found between two looks. */
+static inline bool possible(u64 before, u64 after, u32 gen, bool init)
+{
+	if (gen < gen_of(before) || gen > gen_of(after))
+		return false;
+	if (gen == gen_of(before))
+		return phase_of(before) != GONE && !(init && phase_of(before) >= LIVE);
+	return true;
+}
+
+/* Whether the generation of the first look must have been found. */
+static inline bool certain(u64 before, u64 after, bool init)
+{
+	if (init)
+		return before == after && phase_of(before) == COMING;
+	return gen_of(before) == gen_of(after) && there(before) && there(after);
+}
+
+/* Exports need a table that is copied; every other generation has that. */
+static inline bool exports(u32 gen)
+{
+	return !(gen & 1);
+}
+
+/* Names and addresses */
+
+static inline unsigned int index_of(const struct slot *s)
+{
+	return s - slots;
+}
+
+static inline unsigned long address(const struct slot *s, enum place k)
+{
+	return (unsigned long)arena[index_of(s)][places[k].region] + places[k].offset;
+}
+
+static inline unsigned long hole(const struct slot *s)
+{
+	return (unsigned long)arena[index_of(s)][HOLE];
+}
+
+static inline unsigned long faulting(const struct slot *s, bool init)
+{
+	return address(s, init ? INIT : EXPORTED) + 4;
+}
+
+static inline unsigned int random(struct rnd_state *rnd, unsigned int below)
+{
+	return prandom_u32_state(rnd) % below;
+}
+
+static inline bool one_in(struct rnd_state *rnd, unsigned int n)
+{
+	return !random(rnd, n);
+}
+
+void name_plugin(char *name, const struct slot *s, u32 gen);
+void name_symbol(char *name, const struct slot *s, u32 gen, enum place k);
+
+int begin_readers(void);
+void end_readers(void);
+void free_readers(void);
+unsigned long asked_in(enum context c);
+bool readers_verdict(void);
+void print_in_each_context(void);
+
+int begin_writers(void);
+void end_writers(void);
+long happened(enum event e);
+
+#endif

@@ -1,0 +1,676 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Who asks: in process context, softirq, hard interrupt and NMI. Each answer is judged by what its
+ * slot's word was before and after.
+ */
+
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/cpu.h>
+#include <linux/cpuhotplug.h>
+#include <linux/delay.h>
+#include <linux/hex.h>
+#include <linux/hrtimer.h>
+#include <linux/kthread.h>
+#include <linux/percpu.h>
+#include <linux/slab.h>
+#include <asm/nmi.h>
+
+#include "torture.h"
+
+static const char * const context_names[CONTEXTS] = { "process", "softirq", "hardirq", "NMI" };
+
+enum question {
+	ADDRESS_LOOKUP, SYMBOL_NAME, SYMBOL_ATTRS, IS_ADDRESS, TEXT_ADDRESS, EXTABLES, LOOKUP_NAME,
+	FIND_SYMBOL, FIND_SYMBOL_GET, GET_KALLSYM, SHARED_SYMBOL, LISTED, NOBODY, QUESTIONS
+};
+
+static const char * const question_names[QUESTIONS] = {
+	"address_lookup", "lookup_symbol_name", "lookup_symbol_attrs", "is_address",
+	"text_address", "search_extables", "kallsyms_lookup_name", "find_symbol",
+	"find_symbol_get", "get_kallsym", "shared", "listed", "nobody",
+};
+
+/* One who asks. Little of it fits on the stack of an NMI. */
+struct asker {
+	struct hrtimer timer;
+	struct task_struct *task;
+	enum context context;
+	struct rnd_state rnd;
+	u64 before[SLOTS];
+	char plugin[MODREG_NAME_LEN];
+	char name[KSYM_NAME_LEN];
+	char wanted[2 * NAME_LEN];
+};
+
+struct counts {
+	unsigned long asked[CONTEXTS][QUESTIONS];
+};
+
+static struct counts __percpu *counts;
+static struct asker __percpu *irq_askers[CONTEXTS];
+static struct asker **readers;
+static atomic_t print_wanted[CONTEXTS];
+static bool takes_nmis;
+static int cpuhp_state;
+
+/* What a name tells; false where it is not one that we give. */
+struct told {
+	struct slot *slot;
+	u32 gen;
+	enum place k;
+};
+
+static bool read_name(const char *name, bool symbol, struct told *told)
+{
+	u64 digits = 0;
+	unsigned int i;
+	int digit;
+
+	if (strncmp(name, PREFIX, sizeof(PREFIX) - 1))
+		return false;
+	name += sizeof(PREFIX) - 1;
+	for (i = 0; i < 10 + symbol; i++) {
+		digit = hex_to_bin(name[i]);
+		if (digit < 0)
+			return false;
+		digits = digits << 4 | digit;
+	}
+	if (name[i])
+		return false;
+	told->k = symbol ? digits & 0xf : PLACES;
+	if (symbol)
+		digits >>= 4;
+	told->gen = digits;
+	digits >>= 32;
+	told->slot = &slots[digits < SLOTS ? digits : 0];
+	return digits < SLOTS && (!symbol || told->k < PLACES);
+}
+
+static void count(const struct asker *a, enum question q)
+{
+	this_cpu_inc(counts->asked[a->context][q]);
+}
+
+#define wrong(a, q, fmt, ...) do {							\
+	if (atomic_long_inc_return(&errors) <= LOUD_ERRORS)				\
+		pr_err("wrong: %s in %s: " fmt "\n", question_names[q],			\
+		       context_names[(a)->context], ##__VA_ARGS__);			\
+} while (0)
+
+/* What was said of a slot; nothing where nothing was found. Generation 0 stands for any. */
+static void judge(struct asker *a, enum question q, const struct slot *s, u64 before, bool found,
+		  u32 gen, bool init)
+{
+	u64 after = look_again(s);
+
+	count(a, q);
+	if (found ? possible(before, after, gen ?: gen_of(after), init) :
+		    !certain(before, after, init))
+		return;
+	wrong(a, q, "slot %u: %s %u, but it was %u in phase %d, then %u in phase %d", index_of(s),
+	      found ? "found" : "not found", gen, gen_of(before), phase_of(before),
+	      gen_of(after), phase_of(after));
+}
+
+/* Questions that name the symbol at an address. */
+static void ask_symbol(struct asker *a, enum question q, struct slot *s, enum place k)
+{
+	unsigned long size = places[k].size, offset = random(&a->rnd, places[k].size);
+	unsigned long addr = address(s, k) + offset, its_size = size, its_offset = offset;
+	struct told told = { s };
+	bool found;
+	u64 before;
+	int ret;
+
+	/* Without the plugin's name nobody could tell whose that is. */
+	if (q == SYMBOL_NAME && k == SHARED)
+		return;
+	a->plugin[0] = 0;
+	a->name[0] = 0;
+	before = look(s);
+	switch (q) {
+	case ADDRESS_LOOKUP:
+		ret = modreg_address_lookup(addr, &its_size, &its_offset, a->plugin, a->name);
+		found = ret > 0;
+		if (ret && ret != strlen(a->name))
+			wrong(a, q, "returns %d for '%s'", ret, a->name);
+		break;
+	case SYMBOL_NAME:
+		ret = modreg_lookup_symbol_name(addr, a->name);
+		found = !ret;
+		break;
+	default:
+		ret = modreg_lookup_symbol_attrs(addr, &its_size, &its_offset, a->plugin, a->name);
+		found = !ret;
+		break;
+	}
+	if (q != ADDRESS_LOOKUP && ret && ret != -ERANGE)
+		wrong(a, q, "returns %d", ret);
+	if (found) {
+		bool ours = q == SYMBOL_NAME ? read_name(a->name, true, &told) :
+					       read_name(a->plugin, false, &told);
+
+		name_symbol(a->wanted, s, told.gen, k);
+		if (!ours || told.slot != s || strcmp(a->name, a->wanted) ||
+		    its_size != size || its_offset != offset)
+			wrong(a, q, "slot %u place %d: %s+%#lx/%#lx [%s], not %s+%#lx/%#lx",
+			      index_of(s), k, a->name, its_offset, its_size, a->plugin,
+			      a->wanted, offset, size);
+	}
+	judge(a, q, s, before, found, told.gen, k == INIT);
+}
+
+static void ask_is_address(struct asker *a, struct slot *s, enum place k)
+{
+	u64 before = look(s);
+	bool found = modreg_is_address(address(s, k) + random(&a->rnd, places[k].size));
+
+	judge(a, IS_ADDRESS, s, before, found, 0, k == INIT);
+}
+
+static void ask_text_address(struct asker *a, struct slot *s, enum place k)
+{
+	struct modreg_plugin *plugin;
+	struct told told = { s };
+	u64 before;
+
+	/* The plugin must not go before preemption is enabled. */
+	guard(preempt)();
+	before = look(s);
+	plugin = modreg_text_address(address(s, k) + random(&a->rnd, places[k].size));
+	if (k == DATA) {
+		if (plugin)
+			wrong(a, TEXT_ADDRESS, "slot %u: data is code", index_of(s));
+		return;
+	}
+	if (plugin) {
+		strscpy(a->plugin, modreg_plugin_name(plugin));
+		if (!read_name(a->plugin, false, &told) || told.slot != s)
+			wrong(a, TEXT_ADDRESS, "slot %u: is of [%s]", index_of(s), a->plugin);
+		if (one_in(&a->rnd, 8))
+			udelay(random(&a->rnd, 20));
+		if (strcmp(a->plugin, modreg_plugin_name(plugin)))
+			wrong(a, TEXT_ADDRESS, "slot %u: [%s] became [%s]", index_of(s), a->plugin,
+			      modreg_plugin_name(plugin));
+	}
+	judge(a, TEXT_ADDRESS, s, before, plugin, told.gen, k == INIT);
+}
+
+static void ask_extables(struct asker *a, struct slot *s)
+{
+	bool init = one_in(&a->rnd, 4);
+	const struct exception_table_entry *e;
+	u64 before;
+	u32 gen = 0;
+
+	/* As above. */
+	guard(preempt)();
+	before = look(s);
+	e = modreg_search_extables(faulting(s, init));
+	if (e) {
+		gen = READ_ONCE(e->data);
+		if (e != &s->extable[gen & 1][init])
+			wrong(a, EXTABLES, "slot %u: the wrong entry, of %u", index_of(s), gen);
+		if (one_in(&a->rnd, 8))
+			udelay(random(&a->rnd, 20));
+		if (READ_ONCE(e->data) != gen)
+			wrong(a, EXTABLES, "slot %u: the entry of %u became one of %u", index_of(s),
+			      gen, READ_ONCE(e->data));
+	}
+	judge(a, EXTABLES, s, before, e, gen, init);
+}
+
+/* The generation to ask for by name: most often the present one. */
+static u32 some_gen(struct asker *a, u64 word)
+{
+	u32 gen = gen_of(word);
+
+	switch (random(&a->rnd, 8)) {
+	case 0:
+		return gen - !!gen;
+	case 1:
+		return gen + 1;
+	default:
+		return gen;
+	}
+}
+
+/* What was said of one generation that was asked for. */
+static void judge_named(struct asker *a, enum question q, const struct slot *s, u64 before,
+			bool found, u32 gen, bool init)
+{
+	/* Of another one nothing need be said. */
+	if (!found && gen != gen_of(before))
+		count(a, q);
+	else
+		judge(a, q, s, before, found, gen, init);
+}
+
+static void ask_name(struct asker *a, struct slot *s, enum place k)
+{
+	unsigned long value;
+	size_t len = 0;
+	u64 before;
+	u32 gen;
+
+	before = look(s);
+	gen = some_gen(a, before);
+	if (k == SHARED || one_in(&a->rnd, 2)) {
+		name_plugin(a->wanted, s, gen);
+		len = strlen(a->wanted);
+		a->wanted[len++] = ':';
+	}
+	name_symbol(a->wanted + len, s, gen, k);
+	value = modreg_kallsyms_lookup_name(a->wanted);
+	if (value && value != address(s, k))
+		wrong(a, LOOKUP_NAME, "%s is %lx, not %lx", a->wanted, value, address(s, k));
+	judge_named(a, LOOKUP_NAME, s, before, value, gen, k == INIT);
+}
+
+/* Whether the plugin that an answer names is the one; preemption is disabled. */
+static void check_owner(struct asker *a, enum question q, const struct modreg_plugin *owner,
+			const struct slot *s, u32 gen)
+{
+	struct told told;
+
+	strscpy(a->plugin, modreg_plugin_name(owner));
+	if (!read_name(a->plugin, false, &told) || told.slot != s || told.gen != gen)
+		wrong(a, q, "slot %u generation %u: is of [%s]", index_of(s), gen, a->plugin);
+}
+
+static void ask_find_symbol(struct asker *a, struct slot *s, enum place k)
+{
+	struct modreg_find_symbol_arg fsa = { .name = a->wanted, .gplok = !one_in(&a->rnd, 4) };
+	bool found;
+	u64 before;
+	u32 gen;
+
+	if (k == SHARED)
+		return;
+	guard(preempt)();
+	before = look(s);
+	gen = some_gen(a, before);
+	name_symbol(a->wanted, s, gen, k);
+	found = modreg_find_symbol(&fsa);
+	if (!places[k].flags || !exports(gen) || (k == GPL && !fsa.gplok)) {
+		count(a, FIND_SYMBOL);
+		if (found)
+			wrong(a, FIND_SYMBOL, "%s is not exported", a->wanted);
+		return;
+	}
+	if (found) {
+		if (fsa.value != address(s, k) ||
+		    fsa.license != (k == GPL ? MODREG_GPL_ONLY : MODREG_NOT_GPL_ONLY))
+			wrong(a, FIND_SYMBOL, "%s is %lx with %d, not %lx", a->wanted, fsa.value,
+			      fsa.license, address(s, k));
+		check_owner(a, FIND_SYMBOL, fsa.owner, s, gen);
+	}
+	judge_named(a, FIND_SYMBOL, s, before, found, gen, k == INIT);
+}
+
+/* While a reference is held its plugin is there, and cannot go. */
+static void ask_find_symbol_get(struct asker *a, struct slot *s)
+{
+	struct modreg_find_symbol_arg fsa = { .name = a->wanted, .gplok = true };
+	u64 before, now;
+	bool found;
+	u32 gen;
+
+	before = look(s);
+	gen = some_gen(a, before);
+	name_symbol(a->wanted, s, gen, GPL);
+	found = modreg_find_symbol_get(&fsa);
+	count(a, FIND_SYMBOL_GET);
+	now = look_again(s);
+	if (!found) {
+		if (before == now && phase_of(now) == LIVE && gen == gen_of(now) && exports(gen))
+			wrong(a, FIND_SYMBOL_GET, "%s is there, but not found", a->wanted);
+		return;
+	}
+	if (fsa.value != address(s, GPL) || !exports(gen))
+		wrong(a, FIND_SYMBOL_GET, "%s is %lx, not %lx", a->wanted, fsa.value,
+		      address(s, GPL));
+	if (a->context == PROCESS && one_in(&a->rnd, 32))
+		schedule_timeout_uninterruptible(1 + random(&a->rnd, 3));
+	ask_symbol(a, ADDRESS_LOOKUP, s, one_in(&a->rnd, 2) ? LOCAL : DATA);
+	check_owner(a, FIND_SYMBOL_GET, fsa.owner, s, gen);
+	now = look_again(s);
+	if (gen_of(now) != gen || phase_of(now) < STARTED || phase_of(now) > LEAVING)
+		wrong(a, FIND_SYMBOL_GET, "%s is pinned, but now it is %u in phase %d", a->wanted,
+		      gen_of(now), phase_of(now));
+	modreg_find_symbol_put(fsa.owner);
+}
+
+static void look_at_all(struct asker *a)
+{
+	unsigned int i;
+
+	for (i = 0; i < SLOTS; i++)
+		a->before[i] = look(&slots[i]);
+}
+
+/* The n-th symbol of all; false behind the last. Other plugins than ours may be there, too. */
+static bool nth(struct asker *a, enum question q, unsigned int n, struct told *told)
+{
+	unsigned long value;
+	struct told symbol;
+	int exported, ret;
+	bool ours;
+	char type;
+
+	told->slot = NULL;
+	ret = modreg_get_kallsym(n, &value, &type, a->name, a->plugin, &exported);
+	if (ret) {
+		if (ret != -ERANGE)
+			wrong(a, q, "returns %d", ret);
+		return false;
+	}
+	/* ELF's first symbol is none. */
+	if (!read_name(a->plugin, false, told) || !a->name[0])
+		return true;
+	if (!strcmp(a->name, SHARED_NAME)) {
+		ours = true;
+		told->k = SHARED;
+	} else {
+		ours = read_name(a->name, true, &symbol) && symbol.slot == told->slot &&
+		       symbol.gen == told->gen;
+		told->k = symbol.k;
+	}
+	if (!ours || value != address(told->slot, told->k) || type != places[told->k].type ||
+	    exported != (exports(told->gen) && places[told->k].flags))
+		wrong(a, q, "%u is %lx %c %s [%s] %d", n, value, type, a->name, a->plugin,
+		      exported);
+	return true;
+}
+
+static void ask_get_kallsym(struct asker *a)
+{
+	struct told told;
+
+	look_at_all(a);
+	if (nth(a, GET_KALLSYM, random(&a->rnd, SLOTS * PLACES), &told) && told.slot)
+		judge(a, GET_KALLSYM, told.slot, a->before[index_of(told.slot)], true, told.gen,
+		      told.k == INIT);
+	else
+		count(a, GET_KALLSYM);
+}
+
+/* A name that many plugins have: whichever is found must be there. */
+static void ask_shared(struct asker *a)
+{
+	struct modreg_find_symbol_arg fsa = { .name = SHARED_NAME };
+	bool must = false, found;
+	struct told told;
+	unsigned int i;
+
+	guard(preempt)();
+	look_at_all(a);
+	found = modreg_find_symbol(&fsa);
+	if (found) {
+		strscpy(a->plugin, modreg_plugin_name(fsa.owner));
+		if (!read_name(a->plugin, false, &told) || !exports(told.gen) ||
+		    fsa.value != address(told.slot, SHARED))
+			wrong(a, SHARED_SYMBOL, "%lx of [%s]", fsa.value, a->plugin);
+		else
+			judge(a, SHARED_SYMBOL, told.slot, a->before[index_of(told.slot)], true,
+			      told.gen, false);
+		return;
+	}
+	count(a, SHARED_SYMBOL);
+	for (i = 0; i < SLOTS; i++)
+		must |= certain(a->before[i], look_again(&slots[i]), false) &&
+			exports(gen_of(a->before[i]));
+	if (must)
+		wrong(a, SHARED_SYMBOL, "not found");
+}
+
+/*
+ * The list is the truth: who is found by address or by name is on it. Nobody is removed while
+ * preemption is disabled, and one that just came is near the list's head.
+ */
+static void ask_listed(struct asker *a, struct slot *s)
+{
+	struct told told, listed;
+	unsigned int n;
+	u64 before, after;
+
+	/* An NMI may see the machine stopped, and the list change. */
+	if (a->context == NMI)
+		return;
+	guard(preempt)();
+	before = look(s);
+	if (one_in(&a->rnd, 2)) {
+		if (!modreg_address_lookup(address(s, LOCAL), NULL, NULL, a->plugin, NULL) ||
+		    !read_name(a->plugin, false, &told))
+			return;
+	} else {
+		told.gen = gen_of(before);
+		name_symbol(a->wanted, s, told.gen, LOCAL);
+		if (!modreg_kallsyms_lookup_name(a->wanted))
+			return;
+	}
+	/* Others are far from it, and it takes long to find them there. */
+	if (phase_of(before) > ARRIVING && !(a->context == PROCESS && one_in(&a->rnd, 64)))
+		return;
+	count(a, LISTED);
+	for (n = 0; nth(a, LISTED, n, &listed); n++)
+		if (listed.slot == s && listed.gen == told.gen)
+			return;
+	after = look_again(s);
+	wrong(a, LISTED, "slot %u: %u is found, but not listed; phases %u.%d, %u.%d",
+	      index_of(s), told.gen, gen_of(before), phase_of(before), gen_of(after),
+	      phase_of(after));
+}
+
+/* Addresses that are between those of plugins, and never any plugin's. */
+static void ask_nobody(struct asker *a, struct slot *s)
+{
+	unsigned long addr = hole(s) + random(&a->rnd, REGION_SIZE);
+
+	count(a, NOBODY);
+	guard(preempt)();
+	if (modreg_is_address(addr) || modreg_text_address(addr) || modreg_search_extables(addr) ||
+	    modreg_address_lookup(addr, NULL, NULL, a->plugin, a->name))
+		wrong(a, NOBODY, "slot %u: found", index_of(s));
+}
+
+static void ask(struct asker *a)
+{
+	struct slot *s = &slots[one_in(&a->rnd, 2) ? READ_ONCE(hot) : random(&a->rnd, SLOTS)];
+	enum place k = random(&a->rnd, PLACES);
+
+	ask_symbol(a, ADDRESS_LOOKUP, s, k);
+	ask_symbol(a, SYMBOL_NAME, s, k);
+	ask_symbol(a, SYMBOL_ATTRS, s, k);
+	ask_is_address(a, s, k);
+	ask_text_address(a, s, k);
+	ask_extables(a, s);
+	ask_name(a, s, k);
+	ask_find_symbol(a, s, k);
+	ask_find_symbol_get(a, s);
+	ask_get_kallsym(a);
+	ask_shared(a);
+	ask_listed(a, s);
+	ask_nobody(a, s);
+	if (atomic_read(&print_wanted[a->context]) && atomic_xchg(&print_wanted[a->context], 0))
+		modreg_print_plugins();
+}
+
+static int ask_in_process(void *data)
+{
+	struct asker *a = data;
+
+	set_user_nice(current, MAX_NICE);
+	while (!kthread_should_stop()) {
+		ask(a);
+		cond_resched();
+	}
+	return 0;
+}
+
+/* At any moment, but not for more than a tenth of the time. */
+static enum hrtimer_restart ask_in_irq(struct hrtimer *timer)
+{
+	struct asker *a = container_of(timer, struct asker, timer);
+	ktime_t start = ktime_get();
+
+	if (a->context == HARDIRQ ? !in_hardirq() : !in_serving_softirq())
+		wrong(a, NOBODY, "it is not there");
+	ask(a);
+	hrtimer_forward_now(timer, 9 * ktime_sub(ktime_get(), start) +
+			    (500 + random(&a->rnd, 1000)) * NSEC_PER_USEC);
+	return HRTIMER_RESTART;
+}
+
+/* Nobody else takes NMIs of unknown origin, and none is swallowed. */
+static int ask_in_nmi(unsigned int type, struct pt_regs *regs)
+{
+	ask(this_cpu_ptr(irq_askers[NMI]));
+	return NMI_HANDLED;
+}
+
+static int cpu_comes(unsigned int cpu)
+{
+	enum context c;
+
+	for (c = SOFTIRQ; c <= HARDIRQ; c++)
+		hrtimer_start(&this_cpu_ptr(irq_askers[c])->timer, us_to_ktime(1000),
+			      c == HARDIRQ ? HRTIMER_MODE_REL_PINNED_HARD :
+					     HRTIMER_MODE_REL_PINNED_SOFT);
+	return 0;
+}
+
+static int cpu_goes(unsigned int cpu)
+{
+	enum context c;
+
+	for (c = SOFTIRQ; c <= HARDIRQ; c++)
+		hrtimer_cancel(&this_cpu_ptr(irq_askers[c])->timer);
+	return 0;
+}
+
+static unsigned long asked(enum context c, enum question q)
+{
+	unsigned long n = 0;
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		n += READ_ONCE(per_cpu_ptr(counts, cpu)->asked[c][q]);
+	return n;
+}
+
+/* How many questions were put in a context. */
+unsigned long asked_in(enum context c)
+{
+	unsigned long n = 0;
+	enum question q;
+
+	for (q = 0; q < QUESTIONS; q++)
+		n += asked(c, q);
+	return n;
+}
+
+/* Has modreg print the plugins from each context, when somebody asks there next. */
+void print_in_each_context(void)
+{
+	enum context c;
+
+	for (c = 0; c < CONTEXTS; c++)
+		atomic_set(&print_wanted[c], 1);
+}
+
+/* Tells what was asked where, and whether every question was put in every context. */
+bool readers_verdict(void)
+{
+	bool complete = true;
+	enum question q;
+	enum context c;
+
+	for (q = 0; q < QUESTIONS; q++) {
+		pr_alert("%s: process %lu softirq %lu hardirq %lu NMI %lu\n", question_names[q],
+			 asked(PROCESS, q), asked(SOFTIRQ, q), asked(HARDIRQ, q), asked(NMI, q));
+		for (c = 0; c < CONTEXTS; c++)
+			complete &= asked(c, q) || (q == LISTED && c == NMI);
+	}
+	return complete;
+}
+
+/* What was begun before an error, end_readers() ends. */
+int begin_readers(void)
+{
+	unsigned int n = num_online_cpus(), cpu, i;
+	enum context c;
+	int err;
+
+	counts = alloc_percpu(struct counts);
+	readers = kcalloc(n + 1, sizeof(*readers), GFP_KERNEL);
+	if (!counts || !readers)
+		return -ENOMEM;
+	for (c = SOFTIRQ; c < CONTEXTS; c++) {
+		irq_askers[c] = alloc_percpu(struct asker);
+		if (!irq_askers[c])
+			return -ENOMEM;
+		for_each_possible_cpu(cpu) {
+			struct asker *a = per_cpu_ptr(irq_askers[c], cpu);
+
+			a->context = c;
+			prandom_seed_state(&a->rnd, get_random_u64());
+			if (c != NMI)
+				hrtimer_setup(&a->timer, ask_in_irq, CLOCK_MONOTONIC,
+					      c == HARDIRQ ? HRTIMER_MODE_REL_PINNED_HARD :
+							     HRTIMER_MODE_REL_PINNED_SOFT);
+		}
+	}
+	for (i = 0; i < n; i++) {
+		struct asker *a = kzalloc_obj(*a);
+
+		if (!a)
+			return -ENOMEM;
+		readers[i] = a;
+		a->context = PROCESS;
+		prandom_seed_state(&a->rnd, get_random_u64());
+		a->task = kthread_run(ask_in_process, a, "modreg_reader/%u", i);
+		if (IS_ERR(a->task))
+			return PTR_ERR(a->task);
+	}
+	err = register_nmi_handler(NMI_UNKNOWN, ask_in_nmi, 0, KBUILD_MODNAME);
+	if (err)
+		return err;
+	takes_nmis = true;
+	cpuhp_state = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "modreg/torture:online", cpu_comes,
+					cpu_goes);
+	return min(cpuhp_state, 0);
+}
+
+/* Their counts stay, until they are freed. */
+void end_readers(void)
+{
+	unsigned int i;
+
+	if (cpuhp_state > 0)
+		cpuhp_remove_state(cpuhp_state);
+	cpuhp_state = 0;
+	if (takes_nmis)
+		unregister_nmi_handler(NMI_UNKNOWN, KBUILD_MODNAME);
+	takes_nmis = false;
+	for (i = 0; readers && readers[i]; i++) {
+		if (!IS_ERR_OR_NULL(readers[i]->task))
+			kthread_stop(readers[i]->task);
+		kfree(readers[i]);
+	}
+	kfree(readers);
+	readers = NULL;
+}
+
+void free_readers(void)
+{
+	enum context c;
+
+	for (c = SOFTIRQ; c < CONTEXTS; c++) {
+		free_percpu(irq_askers[c]);
+		irq_askers[c] = NULL;
+	}
+	free_percpu(counts);
+	counts = NULL;
+}
