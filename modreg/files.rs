@@ -13,6 +13,7 @@ use super::{
     },
     primitives::{
         debugfs::{
+            seq_symbol,
             Dir,
             Listing,
             Question, //
@@ -185,14 +186,8 @@ impl Listing for Kallsyms {
         } else {
             symbol.letter.to_ascii_lowercase()
         };
-        seq_print!(
-            m,
-            "{:016x} {} {}\t[{}]\n",
-            if self.show_values { symbol.value } else { 0 },
-            char::from(letter),
-            symbol.name.to_cstr(),
-            symbol.plugin
-        );
+        let value = if self.show_values { symbol.value } else { 0 };
+        seq_symbol(m, value, letter, symbol.name, symbol.plugin.as_cname());
     }
 }
 

@@ -58,7 +58,7 @@ pub(crate) fn find_symbol<'g>(
     warn: bool,
     guard: &'g PreemptGuard,
 ) -> Option<Exported<'g>> {
-    NAMES.find(name.into(), guard).find_map(|bearer| {
+    NAMES.find(name, guard).find_map(|bearer| {
         let Bearer::Export(plugin, value, gpl_only) = bearer else {
             return None;
         };
@@ -138,11 +138,13 @@ pub(crate) fn get_kallsym(mut n: u32, guard: &PreemptGuard) -> Option<Kallsym<'_
 /// The address of "plugin:symbol" or "symbol", as `module_kallsyms_lookup_name()`.
 pub(crate) fn kallsyms_lookup_name<'g>(name: &'g CStr, guard: &'g PreemptGuard) -> Option<usize> {
     let bytes = name.to_bytes_with_nul();
-    // A colon behind the longest name of a plugin belongs to the symbol, as in the kernel.
+    // Most names have none, and whether they do is faster asked than where.
     let colon = bytes
-        .iter()
-        .take(crate::bindings::MODREG_NAME_LEN as usize)
-        .position(|&b| b == b':');
+        .contains(&b':')
+        .then(|| bytes.iter().position(|&b| b == b':'))
+        .flatten()
+        // Behind the longest name of a plugin it belongs to the symbol, as in the kernel.
+        .filter(|&at| at < crate::bindings::MODREG_NAME_LEN as usize);
     let (plugin, symbol) = match colon {
         Some(colon) => {
             let symbol = bytes.get(colon.wrapping_add(1)..)?;
@@ -152,7 +154,7 @@ pub(crate) fn kallsyms_lookup_name<'g>(name: &'g CStr, guard: &'g PreemptGuard) 
     };
     let mut last = None;
     NAMES
-        .find(symbol.into(), guard)
+        .find(symbol, guard)
         .filter_map(|b| match b {
             Bearer::Symbol(p, value) if plugin.is_none_or(|name| p.name().is(name)) => {
                 Some((p, value))

@@ -58,7 +58,7 @@ impl Name {
 
     /// Whether this is `name`.
     pub(crate) fn is(&self, name: &[u8]) -> bool {
-        self.as_cstr().to_bytes() == name
+        matches!(self.0.split_at_checked(name.len()), Some((this, [0, ..])) if this == name)
     }
 }
 

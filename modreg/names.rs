@@ -18,7 +18,10 @@ use super::{
     plugin::Plugin,
     primitives::{
         atomic::load_acquire,
-        borrowed::CName,
+        borrowed::{
+            hash,
+            CName, //
+        },
         preempt::PreemptGuard,
         rcu::{
             Held,
@@ -35,6 +38,7 @@ use super::{
     symtab::Symbols,
     tables::Tables, //
 };
+use core::ffi::CStr;
 use kernel::{
     alloc::AllocError,
     prelude::*,
@@ -70,8 +74,9 @@ struct Node {
 }
 
 /// The place of a name in the list's order.
-fn key(name: CName<'_>) -> u32 {
-    name.hash().reverse_bits() | 1
+#[inline]
+fn key(name: &CStr) -> u32 {
+    hash(name).reverse_bits() | 1
 }
 
 /// Some names of one plugin. Its items are the plugin itself, its symbols in the order of their
@@ -214,7 +219,7 @@ impl Names {
     /// of it twice where a plugin goes meanwhile. Constant for the first; from any context.
     pub(crate) fn find<'g>(
         &'g self,
-        name: CName<'g>,
+        name: &'g CStr,
         guard: &'g PreemptGuard,
     ) -> impl Iterator<Item = Bearer<'g>> {
         let key = key(name);
@@ -241,7 +246,7 @@ impl Names {
             if element.key == key {
                 let page = self.pages.get(id / PAGE, guard);
                 let page = page.and_then(|slot| slot.page.load(guard));
-                let bearer = page.and_then(|page| page.bearer(id % PAGE, name, guard));
+                let bearer = page.and_then(|page| page.bearer(id % PAGE, name.into(), guard));
                 if bearer.is_some() {
                     return bearer;
                 }
@@ -255,7 +260,7 @@ impl Names {
         name: &'g Name,
         guard: &'g PreemptGuard,
     ) -> Option<&'g Plugin> {
-        self.find(name.as_cname(), guard).find_map(|b| match b {
+        self.find(name.as_cstr(), guard).find_map(|b| match b {
             Bearer::Plugin(plugin) => Some(plugin),
             _ => None,
         })
@@ -576,7 +581,7 @@ impl NameSet {
         let node = page.and_then(|page| page.nodes.get_mut((item % PAGE) as usize));
         if let Some(node) = node.filter(|_| !name.is_empty()) {
             // INVARIANT: Keys are odd.
-            node.key = key(name);
+            node.key = key(name.to_cstr());
             self.names = self.names.wrapping_add(1);
         }
     }

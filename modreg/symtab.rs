@@ -4,7 +4,7 @@
 //!
 //! The symbols stay in the form and the order of their owner's ELF table, as in `struct
 //! mod_kallsyms`, and are borrowed where the owner allows it. On top of that there are, for one
-//! symbol, 4 bytes for its place in the order of addresses and 1 for every eighth address, so that
+//! symbol, 4 bytes for its place in the order of addresses, and the address of every fourth, so that
 //! the search touches few cache lines before it looks at the symbols themselves. Names are found
 //! over all plugins at once, in `names.rs`.
 
@@ -30,7 +30,7 @@ use kernel::{
 const SHN_UNDEF: u16 = 0;
 
 /// Every how many addresses one is kept beside the order.
-const STRIDE: usize = 8;
+const STRIDE: usize = 4;
 
 /// Symbols in the order of their table, with their names and type letters.
 pub(crate) struct Symbols {

@@ -96,18 +96,17 @@ unsafe fn put<T>(out: *mut T, value: T) {
     }
 }
 
-/// Writes a name into a buffer that the caller may have left out. Returns its length, or `-E2BIG`
-/// where it was cut.
+/// Writes a name into a buffer, unless the caller has left that out. Returns the name's length, or
+/// `-E2BIG` where it was cut.
 ///
 /// # Safety
 ///
 /// `out` must be null or valid for writing of `len` bytes.
-unsafe fn put_name(out: *mut c_char, len: u32, name: CName<'_>) -> isize {
-    if out.is_null() {
-        return name.to_cstr().count_bytes() as isize;
-    }
-    // SAFETY: By the requirement of this function.
-    name.copy_to(unsafe { core::slice::from_raw_parts_mut(out.cast(), len as usize) })
+unsafe fn put_name(out: *mut c_char, len: u32, name: CName<'_>) -> Option<isize> {
+    (!out.is_null()).then(|| {
+        // SAFETY: By the requirement of this function.
+        name.copy_to(unsafe { core::slice::from_raw_parts_mut(out.cast(), len as usize) })
+    })
 }
 
 /// The string that C passes; nothing where it is null.
@@ -277,11 +276,12 @@ export! {
             return 0;
         };
         // SAFETY: By the requirement of this function.
-        unsafe {
+        let len = unsafe {
             put(size, found.size);
             put(offset, found.offset);
-            put_name(namebuf, KSYM_NAME_LEN, found.name) as c_int
-        }
+            put_name(namebuf, KSYM_NAME_LEN, found.name)
+        };
+        len.unwrap_or_else(|| found.name.to_cstr().count_bytes() as isize) as c_int
     }
 
     /// See `include/modreg.h`.

@@ -104,7 +104,8 @@ impl<'a> CName<'a> {
         Self(ptr.cast(), PhantomData)
     }
 
-    fn as_ptr(self) -> *const c_char {
+    /// The string's first byte.
+    pub(super) fn as_ptr(self) -> *const c_char {
         self.0.as_ptr().cast_const().cast()
     }
 
@@ -155,13 +156,14 @@ impl<'a> CName<'a> {
         // invariant.
         unsafe { bindings::sized_strscpy(buf.as_mut_ptr().cast(), self.as_ptr(), buf.len()) }
     }
+}
 
-    /// A hash of the string's bytes, as `full_name_hash()`.
-    pub(crate) fn hash(self) -> u32 {
-        let len = self.to_cstr().count_bytes();
-        // SAFETY: The string has `len` bytes. The salt is a mere number.
-        unsafe { bindings::full_name_hash(core::ptr::null(), self.as_ptr(), len as u32) }
-    }
+/// A hash of the string's bytes, as `full_name_hash()`.
+#[inline]
+pub(crate) fn hash(s: &CStr) -> u32 {
+    let len = s.count_bytes() as u32;
+    // SAFETY: The string has `len` bytes. The salt is a mere number.
+    unsafe { bindings::full_name_hash(core::ptr::null(), s.as_char_ptr(), len) }
 }
 
 impl<'a, const N: usize> From<&'a [u8; N]> for CName<'a> {

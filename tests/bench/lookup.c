@@ -50,6 +50,14 @@ static unsigned long ask_modreg_address(struct asker *a, const struct question *
 	return checksum(a, len);
 }
 
+/* As the floor, which knows no plugins. */
+static unsigned long ask_modreg_symbol(struct asker *a, const struct question *q)
+{
+	int len = modreg_address_lookup(q->addr, &a->size, &a->offset, NULL, a->name);
+
+	return checksum(a, len);
+}
+
 static unsigned long ask_kernel_name(struct asker *a, const struct question *q)
 {
 	return kernel.module_kallsyms_lookup_name(q->name);
@@ -390,7 +398,7 @@ static int run_floor(struct seq_buf *out, const char *names)
 {
 	struct asker *a __free(asker) = make_asker(ADDRESS, names);
 	struct leg pair[] = {
-		{ "modreg", ask_modreg_address }, { "floor", ask_floor },
+		{ "modreg", ask_modreg_symbol }, { "floor", ask_floor },
 	};
 	struct collection c;
 	int err;
@@ -532,7 +540,7 @@ static int run_parallel(struct seq_buf *out, const char *names)
 {
 	struct asker *a __free(asker) = make_asker(ADDRESS, names);
 	const struct leg legs[] = {
-		{ "modreg", ask_modreg_address }, { "floor", ask_floor },
+		{ "modreg", ask_modreg_symbol }, { "floor", ask_floor },
 	};
 	unsigned int batch, i, cpus;
 	struct collection c;

@@ -182,7 +182,7 @@ mod tests {
     /// A plugin with init regions has two sets of names, of which one counts.
     #[test]
     fn each_name_is_found_once() -> Result {
-        let found = || NAMES.find(c"g".into(), &PreemptGuard::new()).count();
+        let found = || NAMES.find(c"g", &PreemptGuard::new()).count();
         let mut coming = 0;
         let plugin = register_with(c"kunit", BASE, || {
             coming = found();
