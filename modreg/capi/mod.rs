@@ -18,7 +18,9 @@ use super::{
             Borrowed,
             CName, //
         },
-        preempt::PreemptGuard, //
+        errno::edeadlk,
+        preempt::PreemptGuard,
+        stop_machine::can_stop_machine, //
     },
     refusal::Refusal,
     registry,
@@ -173,6 +175,10 @@ fn answer(name: Option<&CStr>, result: Result<Arc<Plugin>, Refusal>) -> *mut mod
 ///
 /// As [`plugin`], until this returns.
 unsafe fn unregister(handles: &[*mut modreg_plugin]) -> Result {
+    // An allocation sleeps too.
+    if !can_stop_machine() {
+        return Err(edeadlk());
+    }
     let mut plugins = KVec::with_capacity(handles.len(), GFP_KERNEL)?;
     for &handle in handles {
         if handle.is_null() || kernel::error::from_err_ptr(handle).is_err() {
