@@ -57,10 +57,9 @@ modules: ## build modreg.ko and the samples (KDIR=..., or FLAVOUR=... and KVERSI
 run: modules ## boot a guest and show modreg at work in it
 	@scripts/boot --limit 120 $(KDIR) 'scripts/demo $(out)'
 
-# Some tests run under User-mode Linux too, or only there: their '# on:' lines say so. On the debug kernels
-# they run where one is asked for.
-others = $(if $(asked),,$(filter um,$(sort \
-	$(shell sed -n 's/^\# on: //p' $(or $(TESTS:%=tests/%),tests/*.sh)))))
+# Some tests run on debug kernels too, or only there: their '# on:' lines say so.
+others = $(if $(asked),,$(filter-out first,$(sort \
+	$(shell sed -n 's/^\# on: //p' $(if $(TESTS),$(wildcard $(TESTS:%=tests/%)),tests/*.sh) /dev/null))))
 
 .PHONY: test-modules
 test-modules: strict += MODREG_TESTS=m MODREG_EXPORTS=1600
@@ -125,5 +124,5 @@ help: ## this text
 	@echo
 	@echo 'KDIR=...          a kernel build directory that Rust modules can be built against'
 	@echo 'FLAVOUR=...       amd64 (the default), cloud-amd64 or rt-amd64: a cached kernel of the distribution;'
-	@echo '                  kasan, kcsan, um: one built from its source'
+	@echo '                  kasan, kcsan, um, umkasan: one built from its source'
 	@echo 'KVERSION=...      the start of its version, for example 7.3 or 7.2'

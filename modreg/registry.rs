@@ -51,7 +51,10 @@ use super::{
             Entry,
             Node, //
         },
-        stop_machine::stop_machine,
+        stop_machine::{
+            can_stop_machine,
+            stop_machine, //
+        },
     },
     refusal::Refusal,
     tables::Tables,
@@ -263,8 +266,12 @@ fn go_live(plugin: &Plugin, mut lock: GlobalGuard<LOCK>) {
 ///
 /// # Errors
 ///
-/// `EBUSY` where one is referenced, not started yet, GOING, or named twice; `ENOMEM`.
+/// `EBUSY` where one is referenced, not started yet, GOING, or named twice; `EDEADLK` where
+/// sleeping is not allowed; `ENOMEM`.
 pub(crate) fn unregister(plugins: &[Arc<Plugin>]) -> Result {
+    if !can_stop_machine() {
+        return Err(edeadlk());
+    }
     let mut before = KVec::with_capacity(plugins.len(), GFP_KERNEL)?;
     let mut entries = KVec::with_capacity(plugins.len(), GFP_KERNEL)?;
     let mut retired = KVec::with_capacity(plugins.len(), GFP_KERNEL)?;

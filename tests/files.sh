@@ -4,7 +4,7 @@
 # The files in debugfs: who may open them, who sees addresses, and that they hold while plugins come
 # and go.
 #
-# on: first kasan
+# on: first umkasan
 
 . "$(dirname "$0")/functions.sh"
 
@@ -168,7 +168,7 @@ for restrict in 0 1 2; do
 	done
 done
 sysctls 2 2
-result "hidden: plugins" matches "sample_c [0-9]+ 0 - Live 0x$zero \(OE\)" plugins
+result "hidden: plugins" matches "sample_c [0-9]+ 0 - Live 0x$zero \($external\)" plugins
 result "hidden: a name resolves without its address" \
 	matches "0x$zero sample_c_add\+0x0/0x[0-9a-f]+ \[sample_c\]" resolve sample_c_add
 result "hidden: an address does not resolve" refused "0x$zero"

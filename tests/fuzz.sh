@@ -4,6 +4,8 @@
 # Generated input, from good to hostile: descriptors through the C ABI, and questions written to the
 # files. Only documented errors come back, and each is one that the input has; nothing is left
 # behind. The short form; fuzz_full.sh has a million of each. The seed is printed: seed=N replays it.
+#
+# on: first umkasan
 
 . "$(dirname "$0")/functions.sh"
 

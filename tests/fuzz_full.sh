@@ -3,6 +3,7 @@
 #
 # fuzz.sh in full: a million descriptors and as many questions.
 #
+# on: umkasan
 # limit: 14400
 
 cd "$(dirname "$0")" || exit 1

@@ -4,9 +4,8 @@
 # The debug kernel's checkers see Rust: each fault that is planted in a Rust module is reported.
 # Without that it would mean nothing that they say nothing of modreg.
 #
-# on: kasan
+# on: umkasan
 # expects: BUG: KASAN: slab-use-after-free in .*use_after_free
-# expects: kmemleak: [0-9]+ new suspected memory leaks
 # expects: BUG: (sleeping function called from invalid context|scheduling while atomic)
 
 . "$(dirname "$0")/functions.sh"

@@ -3,7 +3,7 @@
 #
 # The KUnit suites of tests/kunit/, each test of them one result.
 #
-# on: um kasan
+# on: umkasan
 
 . "$(dirname "$0")/functions.sh"
 

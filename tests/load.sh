@@ -3,7 +3,7 @@
 #
 # modreg.ko loads and unloads, and leaves nothing behind.
 #
-# on: first kasan
+# on: first umkasan
 
 . "$(dirname "$0")/functions.sh"
 

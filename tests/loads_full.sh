@@ -3,6 +3,7 @@
 #
 # loads.sh in full: a thousand loads and unloads.
 #
+# on: umkasan
 # limit: 3600
 
 cd "$(dirname "$0")" || exit 1

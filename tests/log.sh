@@ -3,7 +3,7 @@
 #
 # The log lines that the README lists, whole and in their order.
 #
-# on: first kasan
+# on: first umkasan
 
 . "$(dirname "$0")/functions.sh"
 
@@ -88,8 +88,8 @@ test_a: gone" run_case states.coming_collides
 result "an init that fails" lines "test_a$comes
 test_a: gone
 test_a: refused, its init failed (-EXFULL)" run_case states.failed_init
-result "the list has a plugin COMING" letters states.coming OE+
-result "the list has a plugin GOING" letters states.going OE-
+result "the list has a plugin COMING" letters states.coming "$external+"
+result "the list has a plugin GOING" letters states.going "$external-"
 result "an owner that leaves a plugin behind" lines "left: coming, 1 regions, 0 symbols
 left: live
 left: its owner goes without unregistering it
@@ -98,7 +98,7 @@ load modreg_sample_c
 log_mark
 load test_modreg_owner mode=module
 result "the plugins, newest first, and the one that went last" \
-	says "Plugins linked in: test_modreg_owner(OE+) sample_c(OE) [last unloaded: left(OE)]" \
+	says "Plugins linked in: test_modreg_owner($external+) sample_c($external) [last unloaded: left($external)]" \
 	eval 'modreg_log | grep linked'
 result "a module that registered itself" matches \
 	"test_modreg_owner: coming, [0-9]+ regions, [0-9]+ symbols" modreg_log

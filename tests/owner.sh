@@ -3,7 +3,7 @@
 #
 # modreg follows the life of the modules that own plugins, and those that are plugins themselves.
 #
-# on: first kasan
+# on: first umkasan
 
 . "$(dirname "$0")/functions.sh"
 
@@ -34,7 +34,7 @@ ktap_set_plan 18
 log_mark
 result "a module registers itself" load "$owner" mode=module
 result "and is COMING until its init is over" says "$owner: coming
-Plugins linked in: $owner(OE+)
+Plugins linked in: $owner($external+)
 $owner: live" eval 'modreg_log | sed "s/coming, .*/coming/"'
 result "with its init memory, each answer was the kernel's" \
 	matches "$owner: [0-9]+ addresses compared" log

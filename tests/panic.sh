@@ -4,7 +4,7 @@
 # A panic inside a plugin: the console has the plugins, and the plugin's functions on the stack.
 #
 # dies: Kernel panic - not syncing: test_modreg_owner asks for it
-# dies: modreg: Plugins linked in: test_modreg_owner\(OE\+\)
+# dies: modreg: Plugins linked in: test_modreg_owner\(OE?\+\)
 # dies: modreg: stack: trouble_inner[.a-z0-9]*\+0x[0-9a-f]+/0x[0-9a-f]+ \[test_modreg_owner\]
 # dies: modreg: stack: trouble_outer[.a-z0-9]*\+0x[0-9a-f]+/0x[0-9a-f]+ \[test_modreg_owner\]
 

@@ -3,7 +3,7 @@
 #
 # Each reader, from every context.
 #
-# on: first kasan kcsan
+# on: first umkasan
 
 . "$(dirname "$0")/functions.sh"
 

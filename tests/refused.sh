@@ -3,7 +3,7 @@
 #
 # Input that is refused, one case for each reason: the errno, and that no trace is left.
 #
-# on: first kasan
+# on: first umkasan
 
 . "$(dirname "$0")/functions.sh"
 

@@ -2,8 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The sample plugins in C and in Rust do what they show.
-#
-# on: first kasan
 
 . "$(dirname "$0")/functions.sh"
 
@@ -30,7 +28,7 @@ checks()
 	log_mark
 	result "$sample: loads" load "modreg_$sample" "$argument"
 	result "$sample: it logged init with its parameter" matches "modreg_$sample: init, step 3" log
-	result "$sample: in plugins" matches "$sample [0-9]+ 0 - Live 0x$(address "$add" "$sample") \(OE\)" plugins
+	result "$sample: in plugins" matches "$sample [0-9]+ 0 - Live 0x$(address "$add" "$sample") \($external\)" plugins
 	result "$sample: exported function in kallsyms" \
 		matches "$(address "$add" "$sample") T $add$tab\[$sample\]" kallsyms
 	result "$sample: other function in kallsyms" \

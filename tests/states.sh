@@ -3,7 +3,7 @@
 #
 # The states of a plugin, from inside and from outside: one is caught COMING, LIVE and GOING.
 #
-# on: first kasan kcsan
+# on: first umkasan
 
 . "$(dirname "$0")/functions.sh"
 
@@ -37,14 +37,14 @@ for name in "${names[@]}"; do
 done
 
 result "COMING: it is caught" holds coming Loading
-result "COMING: in plugins" matches "test_a 6144 0 - Loading $address \(OE\+\)" plugins
+result "COMING: in plugins" matches "test_a 6144 0 - Loading $address \($external\+\)" plugins
 result "COMING: its init region resolves" matches "$address startup\+0x0/0x800 \[test_a\]" resolve test_a:startup
 result "COMING: its init symbol is in kallsyms" matches ".* T startup$tab\[test_a\]" kallsyms
 result "COMING: the log" says "test_a: coming, 3 regions, 6 symbols" modreg_log
 result "COMING: goes on" goes_on
 
 result "LIVE: it is caught, with a reference" holds live Live
-result "LIVE: in plugins" matches "test_a 4096 1 - Live $address \(OE\)" plugins
+result "LIVE: in plugins" matches "test_a 4096 1 - Live $address \($external\)" plugins
 result "LIVE: its init symbol does not resolve" eval '! resolve test_a:startup 2> /dev/null'
 result "LIVE: nor is it in kallsyms" lacks ".* startup$tab.*" kallsyms
 result "LIVE: the log" says "test_a: coming, 3 regions, 6 symbols
@@ -53,7 +53,7 @@ result "LIVE: its module cannot be unloaded" eval '! rmmod test_modreg 2> /dev/n
 result "LIVE: goes on" goes_on
 
 result "GOING: it is caught" holds going Unloading
-result "GOING: in plugins" matches "test_a 4096 0 - Unloading $address \(OE-\)" plugins
+result "GOING: in plugins" matches "test_a 4096 0 - Unloading $address \($external-\)" plugins
 result "GOING: it resolves" matches "$address alpha\+0x0/0x30 \[test_a\]" resolve test_a:alpha
 result "GOING: goes on" goes_on
 

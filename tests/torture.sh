@@ -4,7 +4,7 @@
 # Tortures modreg: writers and readers in every context (modreg_torture), while processors go off and
 # on, plugin modules come and go, the files are read, and now and then something faults.
 #
-# on: first kasan
+# on: kasan kcsan
 # minutes: 1
 # boot: --cpus 4 --nmi 100
 # expects: BUG: unable to handle page fault for address: fffffffffffff544

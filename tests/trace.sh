@@ -3,7 +3,7 @@
 #
 # The tracepoints, seen through the tracing file system.
 #
-# on: first kasan
+# on: first umkasan
 
 . "$(dirname "$0")/functions.sh"
 

@@ -3,7 +3,7 @@
 #
 # The Rust wrapper of the C contract, include/modreg.rs.
 #
-# on: first kasan
+# on: first umkasan
 
 . "$(dirname "$0")/functions.sh"
 

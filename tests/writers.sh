@@ -3,7 +3,7 @@
 #
 # The rules of the writers.
 #
-# on: first kasan kcsan
+# on: first umkasan
 
 . "$(dirname "$0")/functions.sh"
 

@@ -78,14 +78,14 @@ impl Drop for Dir {
 }
 
 /// Whether who opened `file` may see kernel addresses, as `kallsyms_show_value()`, which is not
-/// exported.
+/// exported. Fails where there is no memory for the question.
 ///
 /// Sleeps.
 ///
 /// # Safety
 ///
 /// `file` must be an open file.
-unsafe fn shows_values(file: *const bindings::file) -> bool {
+unsafe fn shows_values(file: *const bindings::file) -> Result<bool> {
     let capable = || {
         // SAFETY: By the requirement of this function.
         unsafe {
@@ -96,30 +96,38 @@ unsafe fn shows_values(file: *const bindings::file) -> bool {
             )
         }
     };
-    match sysctl(c"/proc/sys/kernel/kptr_restrict") {
+    Ok(match sysctl(c"/proc/sys/kernel/kptr_restrict")? {
         Some(0) => {
             // As kallsyms_for_perf().
-            let perf = sysctl(c"/proc/sys/kernel/perf_event_paranoid");
+            let perf = sysctl(c"/proc/sys/kernel/perf_event_paranoid")?;
             perf.is_some_and(|paranoid| paranoid <= 1) || capable()
         }
         Some(1) => capable(),
         _ => false,
-    }
+    })
 }
 
-/// The number in a sysctl whose variable is not exported. Sleeps.
-fn sysctl(path: &CStr) -> Option<i32> {
+/// The number in a sysctl whose variable is not exported; nothing where there is none. Sleeps.
+fn sysctl(path: &CStr) -> Result<Option<i32>> {
     // SAFETY: The path is a string.
     let file = unsafe { bindings::filp_open(path.as_char_ptr(), bindings::O_RDONLY as c_int, 0) };
-    let file = from_err_ptr(file).ok()?;
+    let file = match from_err_ptr(file) {
+        Ok(file) => file,
+        Err(ENOENT) => return Ok(None),
+        Err(e) => return Err(e),
+    };
     let mut buf = [0u8; 16];
     let mut pos = 0;
     // SAFETY: The file is open, and the buffer is valid for its length.
     let n = unsafe { bindings::kernel_read(file, buf.as_mut_ptr().cast(), buf.len(), &mut pos) };
     // SAFETY: The file was opened above, and nobody else has it.
     unsafe { bindings::fput(file) };
-    let digits = buf.get(..usize::try_from(n).ok()?)?;
-    core::str::from_utf8(digits).ok()?.trim_ascii().parse().ok()
+    let digits = match usize::try_from(n) {
+        Ok(n) => buf.get(..n).unwrap_or(&[]),
+        Err(_) => return Err(Error::from_errno(n as c_int)),
+    };
+    let digits = core::str::from_utf8(digits).ok();
+    Ok(digits.and_then(|digits| digits.trim_ascii().parse().ok()))
 }
 
 /// A listing, one line an element, in the form of `struct seq_operations`.
@@ -189,7 +197,9 @@ impl<L: Listing> ListingFile<L> {
     unsafe extern "C" fn open(_inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
         // SAFETY: By the requirement of this function.
         let show_values = unsafe { shows_values(file) };
-        let state = L::open(show_values).and_then(|state| Ok(KBox::new(state, GFP_KERNEL)?));
+        let state = show_values
+            .and_then(L::open)
+            .and_then(|state| Ok(KBox::new(state, GFP_KERNEL)?));
         let state = match state {
             Ok(state) => state,
             Err(e) => return e.to_errno(),
@@ -323,7 +333,10 @@ impl<Q: Question> QuestionFile<Q> {
             Err(e) => return e.to_errno() as isize,
         };
         // SAFETY: By the requirement of this function.
-        let show_values = unsafe { shows_values(file) };
+        let show_values = match unsafe { shows_values(file) } {
+            Ok(show_values) => show_values,
+            Err(e) => return e.to_errno() as isize,
+        };
         let mut question = [0u8; QUESTION + 1];
         // SAFETY: The page holds at least `size` bytes, which were just written; there is room for
         // as many.

@@ -50,6 +50,8 @@ static void run_in_hardirq(void)
 	irq_work_sync(&work);
 }
 
+#ifdef CONFIG_KPROBES
+
 /*
  * A breakpoint is handled as an NMI. Functions that ftrace knows would be probed through it
  * instead, so this one hides.
@@ -84,6 +86,21 @@ static void run_in_nmi(void)
 		unregister_kprobe(&kp);
 	}
 }
+
+#else
+
+/* As nmi_enter(), as far as that is for modules. */
+static void run_in_nmi(void)
+{
+	local_irq_disable();
+	preempt_count_add(NMI_OFFSET + HARDIRQ_OFFSET);
+	check(in_nmi());
+	called();
+	preempt_count_sub(NMI_OFFSET + HARDIRQ_OFFSET);
+	local_irq_enable();
+}
+
+#endif
 
 static void run_with_preempt_off(void)
 {

@@ -432,6 +432,8 @@ static int register_forgotten(void)
 	if (IS_ERR_OR_NULL(fixtures[0].plugin) && register_fixture())
 		return result_of(&fixtures[0]);
 	later = kmalloc(64, GFP_KERNEL);
+	/* Compilers know that nobody needs it. */
+	OPTIMIZER_HIDE_VAR(later);
 	kfree(later);
 	return later ? 0 : -ENOMEM;
 }
@@ -457,6 +459,7 @@ static int register_leaking(void)
 {
 	void *first = kmalloc(64, GFP_KERNEL), *second = kmalloc(64, GFP_KERNEL);
 
+	OPTIMIZER_HIDE_VAR(second);
 	kfree(second);
 	if (!first || !second)
 		return -ENOMEM;

@@ -108,6 +108,9 @@ static void compare_names(void)
 	unsigned int n, compared = 0;
 	int exported;
 
+	/* There is no other way to it. */
+	if (!IS_ENABLED(CONFIG_KPROBES))
+		goto free;
 	if (!name || !full || register_kprobe(&kp)) {
 		differences++;
 		goto free;
