@@ -8,7 +8,7 @@
 #   needs: CONFIG   what the kernel must have; without, the control is skipped
 #   boot: OPTIONS   options for scripts/boot
 #
-# limit: 2400
+# limit: 3600
 
 # shellcheck source=/dev/null # of the kernel source
 . "$KSFT/kselftest/ktap_helpers.sh"
@@ -49,6 +49,7 @@ torture()
 	echo N > /sys/module/printk/parameters/ignore_loglevel
 	dmesg --console-level err
 	[[ ! -w /sys/kernel/debug/x86/nmi_longest_ns ]] || echo 1000000000 > /sys/kernel/debug/x86/nmi_longest_ns
+	[[ ! -w /sys/kernel/debug/kcsan ]] || echo on > /sys/kernel/debug/kcsan
 	echo 1 > /sys/module/modreg_torture/parameters/run
 	echo 1 > /dev/ttyS1
 	sleep "$limit"
@@ -65,7 +66,7 @@ is_caught()
 	[[ -n $caught ]] || { echo "nothing is to be caught"; return 1; }
 	build_broken "$patch" "$dir" > "$dir.log" 2>&1 || { tail -n 20 "$dir.log"; return 1; }
 	read -r -a options < <(declared "$patch" boot) || true
-	"$checkout/scripts/boot" --nmi 200 --until "$caught" --limit $((limit + 180)) --log "$dir.console" \
+	"$checkout/scripts/boot" --nmi 200 --until "$caught" --limit $((limit + 480)) --log "$dir.console" \
 		"${options[@]}" "$KDIR" "$(declare -f torture); torture $limit $dir/modreg.ko $torture" &> "$dir.output"
 	grep -m 1 -E "$caught" "$dir.console"
 }
