@@ -15,6 +15,7 @@
 
 #include <linux/completion.h>
 #include <linux/cpu.h>
+#include <linux/delay.h>
 #include <linux/ftrace.h>
 #include <linux/kthread.h>
 #include <linux/mutex.h>
@@ -211,6 +212,12 @@ static const struct module *find_modreg(void)
 	return NULL;
 }
 
+/* Before each stop: other CPUs have gone idle, and to wake them is part of it. */
+static void settle(void)
+{
+	usleep_range(2000, 2500);
+}
+
 static int step_batch(struct seq_buf *out, const struct module *modreg)
 {
 	u64 start, step, whole, one, hundred, noop, seen, bare;
@@ -235,20 +242,24 @@ static int step_batch(struct seq_buf *out, const struct module *modreg)
 	empty_section(&seen, &bare);
 
 	rcu = variants_insert(1, 1, 1, false);
+	settle();
 	stop = variants_insert(1, 1, 1, true);
 	if (rcu < 0 || stop < 0)
 		return min(rcu, stop);
 
+	settle();
 	start = ktime_get_ns();
 	stop_machine(nothing, NULL, NULL);
 	noop = ktime_get_ns() - start;
 
+	settle();
 	start = ktime_get_ns();
 	err = small_drop(1);
 	one = ktime_get_ns() - start;
 	err = err ?: small_add_all(MANY);
 	if (err)
 		return err;
+	settle();
 	start = ktime_get_ns();
 	err = small_drop(MANY);
 	hundred = ktime_get_ns() - start;
