@@ -62,13 +62,15 @@ run: modules ## boot a guest and show modreg at work in it
 others = $(if $(asked),,$(filter-out first $(if $(TESTS),,kcsan),$(sort \
 	$(shell sed -n 's/^\# on: //p' $(if $(TESTS),$(wildcard $(TESTS:%=tests/%)),tests/*.sh) /dev/null))))
 
+# As many exports have the largest of the modules that are generated for conformance.sh, on the first kernel.
+EXPORTS ?= 1600
 .PHONY: test-modules
-test-modules: strict += MODREG_TESTS=m MODREG_EXPORTS=1600
+test-modules: strict += MODREG_TESTS=m MODREG_EXPORTS=$(EXPORTS)
 test-modules: modules
 
 .PHONY: test
 test: test-modules ## run the tests in guests: ends in 'N passed, N failed' (TESTS=... for some of them)
-	@$(foreach kernel,$(others),$(MAKE) FLAVOUR=$(kernel) test-modules &&) \
+	@$(foreach kernel,$(others),$(MAKE) FLAVOUR=$(kernel) EXPORTS= test-modules &&) \
 	scripts/test $(KDIR) $(foreach kernel,$(others),$$(scripts/rust-kdir $(kernel) $(KVERSION))) $(TESTS)
 
 .PHONY: quick
@@ -76,8 +78,8 @@ quick: ## the developer's inner loop: the KUnit suites, under User-mode Linux
 	@$(MAKE) FLAVOUR=um TESTS=kunit.sh test
 
 .PHONY: conformance
-conformance: strict += MODREG_TESTS=m MODREG_EXPORTS=100000
-conformance: modules ## compare each answer about 40 modules with the kernel's own: takes long, ends with the counts
+conformance: EXPORTS = 100000
+conformance: test-modules ## compare each answer about 40 modules with the kernel's own: takes long, ends with the counts
 	@scripts/test $(KDIR) bpftrace.sh conformance_full.sh; status=$$?; \
 	sed -n 's/^# # \(question .*\)/\1/; t table; b; :table; p; n; s/^# # //; t table' $(out)/results/conformance_full.sh.output; \
 	exit $$status

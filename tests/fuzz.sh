@@ -5,7 +5,7 @@
 # files. Only documented errors come back, and each is one that the input has; nothing is left
 # behind. The short form; fuzz_full.sh has a million of each. The seed is printed: seed=N replays it.
 #
-# on: first umkasan
+# on: umkasan
 
 . "$(dirname "$0")/functions.sh"
 

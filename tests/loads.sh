@@ -9,7 +9,7 @@
 # allocates too, by the dozen, but not at each load: so there are three rounds, and what has grown by more
 # than half an object for each load in all of them is lost.
 #
-# on: first umkasan
+# on: umkasan
 
 . "$(dirname "$0")/functions.sh"
 
