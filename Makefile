@@ -90,7 +90,7 @@ torture: test-modules ## torture modreg for MINUTES=n (10): a line every 10 s an
 
 .PHONY: bench
 bench: strict += MODREG_BENCH=m
-bench: modules ## measure modreg beside the kernel it runs in: a table and two plots, in about 15 minutes
+bench: modules ## measure modreg beside the kernel it runs in: a table and two plots, in less than 15 minutes
 	@scripts/bench $(KDIR) $(out)
 
 .PHONY: lint
