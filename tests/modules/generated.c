@@ -363,6 +363,40 @@ static bool printable(const char *name)
 	return true;
 }
 
+/* Whether a plugin is none of ours. */
+static bool is_stranger(const char *plugin)
+{
+	unsigned int i;
+
+	for (i = 0; i < PLUGINS; i++)
+		if (subjects[i].plugin && !strcmp(subjects[i].desc.name, plugin))
+			return false;
+	return *plugin;
+}
+
+/* Whether a region reaches into a plugin that was there before. Such have symbols. */
+static bool overlaps_stranger(const struct modreg_region *r)
+{
+	const unsigned long last = r->base + r->size - 1;
+	static char name[KSYM_NAME_LEN];
+	char plugin[MODREG_NAME_LEN] = "", type;
+	unsigned long value;
+	int exported;
+	u32 n;
+
+	modreg_address_lookup(r->base, NULL, NULL, plugin, NULL);
+	if (is_stranger(plugin))
+		return true;
+	*plugin = '\0';
+	modreg_address_lookup(last, NULL, NULL, plugin, NULL);
+	if (is_stranger(plugin))
+		return true;
+	for (n = 0; !modreg_get_kallsym(n, &value, &type, name, plugin, &exported); n++)
+		if (value >= r->base && value <= last && is_stranger(plugin))
+			return true;
+	return false;
+}
+
 static void region_faults(const struct modreg_plugin_desc *d)
 {
 	const struct modreg_region *r, *q;
@@ -382,6 +416,7 @@ static void region_faults(const struct modreg_plugin_desc *d)
 				/* Those of its init are gone. */
 				fault(!(q->flags & MODREG_INIT) && overlap(q, r), -EEXIST);
 		}
+		fault(!wraps(r) && r->size && overlaps_stranger(r), -EEXIST);
 	}
 }
 
