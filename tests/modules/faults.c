@@ -424,7 +424,7 @@ static void read_case(const struct test_case *tc)
 	fixture_unregister(&fixtures[0]);
 }
 
-/* Whether one of a few allocations fails. Where it is a slab's page that does, the slab has others. */
+/* Whether one of a few fails. Where it is a slab's page that does, the slab has others. */
 static bool one_fails(void)
 {
 	bool fails = false;
