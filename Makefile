@@ -62,8 +62,8 @@ run: modules ## boot a guest and show modreg at work in it
 others = $(if $(asked),,$(filter-out first $(if $(TESTS),,kcsan),$(sort \
 	$(shell sed -n 's/^\# on: //p' $(if $(TESTS),$(wildcard $(TESTS:%=tests/%)),tests/*.sh) /dev/null))))
 
-# As many exports have the largest of the modules that are generated for conformance.sh, on the first kernel.
-EXPORTS ?= 1600
+# Exports of the largest module that is generated for conformance.sh, which runs on the first kernel alone.
+EXPORTS = 1600
 .PHONY: test-modules
 test-modules: strict += MODREG_TESTS=m MODREG_EXPORTS=$(EXPORTS)
 test-modules: modules

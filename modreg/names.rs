@@ -19,7 +19,7 @@ use super::{
     primitives::{
         atomic::load_acquire,
         borrowed::{
-            hash,
+            full_name_hash,
             CName, //
         },
         preempt::PreemptGuard,
@@ -76,7 +76,7 @@ struct Node {
 /// The place of a name in the list's order.
 #[inline]
 fn key(name: &CStr) -> u32 {
-    hash(name).reverse_bits() | 1
+    full_name_hash(name).reverse_bits() | 1
 }
 
 /// Some names of one plugin. Its items are the plugin itself, its symbols in the order of their

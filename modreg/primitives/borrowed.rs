@@ -160,7 +160,7 @@ impl<'a> CName<'a> {
 
 /// A hash of the string's bytes, as `full_name_hash()`.
 #[inline]
-pub(crate) fn hash(s: &CStr) -> u32 {
+pub(crate) fn full_name_hash(s: &CStr) -> u32 {
     let len = s.count_bytes() as u32;
     // SAFETY: The string has `len` bytes. The salt is a mere number.
     unsafe { bindings::full_name_hash(core::ptr::null(), s.as_char_ptr(), len) }
