@@ -38,6 +38,8 @@ mod lock;
 mod lookup;
 #[path = "modreg/names.rs"]
 mod names;
+#[path = "modreg/order.rs"]
+mod order;
 #[path = "modreg/refusal.rs"]
 mod refusal;
 #[path = "modreg/registry.rs"]
@@ -95,7 +97,5 @@ impl Drop for Modreg {
         // text.
         registry::clear();
         primitives::rcu::rcu_barrier();
-        // Statics are not dropped.
-        lock::LOCK.lock().unformed = KVec::new();
     }
 }

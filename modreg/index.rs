@@ -18,7 +18,6 @@ use super::{
             Held,
             RcuBox,
             RcuCell,
-            RcuRead,
             Retired, //
         },
         sort::sort_by, //
@@ -28,13 +27,7 @@ use super::{
         Tables, //
     },
 };
-use core::{
-    mem::{
-        self,
-        MaybeUninit, //
-    },
-    ops::Range, //
-};
+use core::ops::Range;
 use kernel::{
     alloc::AllocError,
     prelude::*,
@@ -43,8 +36,7 @@ use kernel::{
             Atomic,
             Relaxed, //
         },
-        Arc,
-        UniqueArc, //
+        Arc, //
     },
 };
 
@@ -69,8 +61,8 @@ impl Slot {
     /// The region, unless it is gone: the plugin was unlinked, or it is LIVE and this was an init
     /// region.
     #[inline]
-    fn region<'a>(&'a self, by: impl RcuRead<'a, LOCK>) -> Option<(&'a Tables, &'a Region)> {
-        let tables = self.plugin.tables(by)?;
+    fn region<'g>(&'g self, guard: &'g PreemptGuard) -> Option<(&'g Tables, &'g Region)> {
+        let tables = self.plugin.tables(guard)?;
         Some((tables, tables.regions.get(self.region as usize)?))
     }
 }
@@ -123,14 +115,14 @@ impl Index {
 
     /// The existing region at or below `addr` that is the nearest. Logarithmic.
     #[inline]
-    fn below<'a>(addr: usize, by: impl RcuRead<'a, LOCK>) -> Option<Place<'a>> {
-        let index = by.read(&INDEX)?;
+    fn below(addr: usize, guard: &PreemptGuard) -> Option<Place<'_>> {
+        let index = INDEX.load(guard)?;
         // A region that is gone may be in front of one that exists.
         for cell in index.chunks.get(..=index.chunk_of(addr))?.iter().rev() {
-            let slots = &by.read(&**cell)?.0;
+            let slots = &cell.load(guard)?.0;
             let behind = slots.partition_point(|slot| slot.base <= addr);
             for slot in slots.get(..behind)?.iter().rev() {
-                if let Some((tables, region)) = slot.region(by) {
+                if let Some((tables, region)) = slot.region(guard) {
                     return Some(Place {
                         plugin: &slot.plugin,
                         tables,
@@ -155,9 +147,9 @@ impl Index {
     }
 
     /// The plugin that has an address of `region` already.
-    pub(crate) fn overlap<'h>(region: &Region, held: &'h Held<'_, LOCK>) -> Option<&'h Plugin> {
+    pub(crate) fn overlap<'g>(region: &Region, guard: &'g PreemptGuard) -> Option<&'g Plugin> {
         let last = region.base.wrapping_add(region.size).wrapping_sub(1);
-        Self::below(last, held)
+        Self::below(last, guard)
             .filter(|there| there.region.overlaps(region))
             .map(|there| there.plugin)
     }
@@ -177,6 +169,16 @@ impl Index {
             slots,
         }
     }
+}
+
+/// The parts of a change that have something to change.
+fn parts<'a>(slots: &'a [Slot], index: Option<&'a Index>) -> impl Iterator<Item = Part<'a>> {
+    let mut rest = slots;
+    core::iter::from_fn(move || {
+        let first = rest.first()?;
+        let i = index.map_or(0, |index| index.chunk_of(first.base));
+        Some(Index::part(index, i, &mut rest))
+    })
 }
 
 /// What a change does to one chunk.
@@ -200,24 +202,20 @@ enum Stay {
 }
 
 impl<'a> Part<'a> {
-    fn today(&self, by: impl RcuRead<'a, LOCK>) -> &'a [Slot] {
-        let chunk = self.cell.and_then(|cell| by.read(&**cell));
+    fn today(&self, guard: &'a PreemptGuard) -> &'a [Slot] {
+        let chunk = self.cell.and_then(|cell| cell.load(guard));
         chunk.map_or(&[], |chunk| &chunk.0)
     }
 
     /// What becomes of the chunk, in order.
-    fn merged(
-        &self,
-        stay: Stay,
-        by: impl RcuRead<'a, LOCK> + 'a,
-    ) -> impl Iterator<Item = &'a Slot> {
+    fn merged(&self, stay: Stay, guard: &'a PreemptGuard) -> impl Iterator<Item = &'a Slot> {
         let slots = self.slots;
         let stays = move |slot: &&'a Slot| match stay {
             Stay::All => true,
-            Stay::Existing => slot.region(by).is_some(),
+            Stay::Existing => slot.region(guard).is_some(),
             Stay::Others => !slots.iter().any(|gone| gone.is(slot)),
         };
-        let mut old = self.today(by).iter().filter(stays).peekable();
+        let mut old = self.today(guard).iter().filter(stays).peekable();
         let mut new = if matches!(stay, Stay::Others) {
             &[]
         } else {
@@ -233,12 +231,12 @@ impl<'a> Part<'a> {
     }
 
     /// Which slots stay, how many there are then, and how many chunks become of them.
-    fn count(&self, adds: bool, by: impl RcuRead<'a, LOCK> + 'a) -> (Stay, usize, usize) {
-        let all = self.today(by).len().wrapping_add(self.slots.len());
+    fn count(&self, adds: bool, guard: &'a PreemptGuard) -> (Stay, usize, usize) {
+        let all = self.today(guard).len().wrapping_add(self.slots.len());
         let (stay, slots) = match adds {
             true if all <= CHUNK => (Stay::All, all),
-            true => (Stay::Existing, self.merged(Stay::Existing, by).count()),
-            false => (Stay::Others, self.merged(Stay::Others, by).count()),
+            true => (Stay::Existing, self.merged(Stay::Existing, guard).count()),
+            false => (Stay::Others, self.merged(Stay::Others, guard).count()),
         };
         (stay, slots, slots.div_ceil(CHUNK))
     }
@@ -251,9 +249,15 @@ pub(crate) struct Change {
     /// Whether they are added; else they are those of regions that are gone.
     adds: bool,
     text: Range<usize>,
-    chunks: KVec<KBox<RcuBox<Chunk>>>,
-    cells: KVec<UniqueArc<MaybeUninit<Cell>>>,
+    /// Memory for chunks, all empty.
+    spare: KVec<KBox<RcuBox<Chunk>>>,
+    /// Memory for the places of chunks.
+    cells: KVec<Arc<Cell>>,
+    /// Chunks with the places that they are for.
+    made: KVec<(Arc<Cell>, KBox<RcuBox<Chunk>>)>,
     index: Option<KBox<RcuBox<Index>>>,
+    /// Whether `index` is made of what there is, to be published too.
+    reorders: bool,
     /// The chunks of before.
     replaced: KVec<Retired<Chunk>>,
 }
@@ -288,14 +292,18 @@ impl Change {
     pub(crate) fn remove(
         plugins: &[Arc<Plugin>],
         held: &Held<'_, LOCK>,
-    ) -> Result<(Self, Need), AllocError> {
+    ) -> Result<Self, AllocError> {
         let regions = plugins
             .iter()
             .filter_map(|p| Some((p, &p.tables(held)?.regions[..])));
         let mut this = Self::new(false, regions)?;
-        let need = this.needs(held);
-        this.provide(need)?;
-        Ok((this, need))
+        loop {
+            let made = this.make(&PreemptGuard::new());
+            match made {
+                Ok(()) => return Ok(this),
+                Err(need) => this.provide(need)?,
+            }
+        }
     }
 
     fn new<'a>(
@@ -330,34 +338,25 @@ impl Change {
             slots,
             adds,
             text,
-            chunks: KVec::new(),
+            spare: KVec::new(),
             cells: KVec::new(),
+            made: KVec::new(),
             index: None,
+            reorders: false,
             replaced: KVec::new(),
         })
     }
 
-    /// The parts that have something to change.
-    fn parts<'a>(&'a self, by: impl RcuRead<'a, LOCK>) -> impl Iterator<Item = Part<'a>> {
-        let index = by.read(&INDEX);
-        let mut rest = &self.slots[..];
-        core::iter::from_fn(move || {
-            let first = rest.first()?;
-            let i = index.map_or(0, |index| index.chunk_of(first.base));
-            Some(Index::part(index, i, &mut rest))
-        })
-    }
-
     /// How much memory the change takes now.
-    pub(crate) fn needs(&self, held: &Held<'_, LOCK>) -> Need {
-        let index = INDEX.load_held(held);
+    fn needs(&self, guard: &PreemptGuard) -> Need {
+        let index = INDEX.load(guard);
         let today = index.map_or(0, |index| index.chunks.len());
         let mut need = Need {
             chunks: 0,
             order: None,
         };
-        for part in self.parts(held) {
-            let (_, _, chunks) = part.count(self.adds, held);
+        for part in parts(&self.slots, index) {
+            let (_, _, chunks) = part.count(self.adds, guard);
             need.chunks = need.chunks.wrapping_add(chunks.max(1));
             if chunks != 1 || part.cell.is_none() {
                 need.order = Some(today);
@@ -368,9 +367,9 @@ impl Change {
     }
 
     /// Whether there is as much.
-    pub(crate) fn has(&self, need: &Need) -> bool {
-        need.chunks <= self.chunks.len()
-            && need.chunks <= self.replaced.capacity()
+    fn has(&self, need: &Need) -> bool {
+        need.chunks <= self.spare.len()
+            && need.chunks <= self.made.capacity().min(self.replaced.capacity())
             && need.order.is_none_or(|order| {
                 let index = self.index.as_ref();
                 need.chunks <= self.cells.len()
@@ -380,16 +379,17 @@ impl Change {
 
     /// Takes the memory. May sleep.
     pub(crate) fn provide(&mut self, need: Need) -> Result<(), AllocError> {
-        while self.chunks.len() < need.chunks {
+        while self.spare.len() < need.chunks {
             // INVARIANT: No slots.
             let chunk = Chunk(KVec::with_capacity(CHUNK, GFP_KERNEL)?);
-            self.chunks.push(RcuBox::new(chunk)?, GFP_KERNEL)?;
+            self.spare.push(RcuBox::new(chunk)?, GFP_KERNEL)?;
         }
+        self.made.reserve(need.chunks, GFP_KERNEL)?;
         self.replaced.reserve(need.chunks, GFP_KERNEL)?;
         if let Some(order) = need.order {
             while self.cells.len() < need.chunks {
-                self.cells
-                    .push(UniqueArc::new_uninit(GFP_KERNEL)?, GFP_KERNEL)?;
+                let cell = Arc::new(RcuCell::empty(), GFP_KERNEL)?;
+                self.cells.push(cell, GFP_KERNEL)?;
             }
             // INVARIANT: No chunks.
             self.index = Some(RcuBox::new(Index {
@@ -400,47 +400,47 @@ impl Change {
         Ok(())
     }
 
-    /// Publishes the change, which needs that. Where there is too little memory for taking away, the
-    /// rest stays: slots whose regions are gone.
-    pub(crate) fn apply(mut self, need: &Need, held: &mut Held<'_, LOCK>) -> Replaced {
-        let (low, high) = (&TEXT.0, &TEXT.1);
-        if self.adds {
-            low.store(low.load(Relaxed).min(self.text.start), Relaxed);
-            high.store(high.load(Relaxed).max(self.text.end), Relaxed);
-        }
-        let mut replaced = Replaced {
-            _index: None,
-            _chunks: mem::take(&mut self.replaced),
-        };
-        if let Some(index) = self.index.take_if(|_| need.order.is_some()) {
-            let index = self.reordered(index, held);
-            replaced._index = INDEX.replace(Some(index), held);
-            return replaced;
-        }
-        let mut chunks = mem::take(&mut self.chunks);
-        let guard = PreemptGuard::new();
-        for part in self.parts(&guard) {
-            let (stay, ..) = part.count(self.adds, &guard);
-            if let (Some(cell), Some(mut chunk)) = (part.cell, chunks.pop()) {
-                // INVARIANT: In order; there are not more than fit.
-                fill(&mut chunk, CHUNK, &mut part.merged(stay, &guard));
-                if let Some(old) = cell.replace(Some(chunk), held) {
-                    // There is room.
-                    let _ = replaced._chunks.push_within_capacity(old);
-                }
+    /// Makes what is to take the place of today's, again if it was made before; or says how much
+    /// memory is needed for it.
+    pub(crate) fn make(&mut self, guard: &PreemptGuard) -> Result<(), Need> {
+        // There is room wherever something was before.
+        while let Some((cell, mut chunk)) = self.made.pop() {
+            chunk.0.clear();
+            let _ = self.spare.push_within_capacity(chunk);
+            if self.reorders {
+                let _ = self.cells.push_within_capacity(cell);
             }
         }
-        replaced
+        let need = self.needs(guard);
+        if !self.has(&need) {
+            return Err(need);
+        }
+        self.reorders = need.order.is_some();
+        if self.reorders {
+            self.reorder(guard);
+            return Ok(());
+        }
+        for part in parts(&self.slots, INDEX.load(guard)) {
+            let (stay, ..) = part.count(self.adds, guard);
+            if let (Some(cell), Some(mut chunk)) = (part.cell, self.spare.pop()) {
+                // INVARIANT: In order; there are not more than fit.
+                fill(&mut chunk, CHUNK, &mut part.merged(stay, guard));
+                // There is room.
+                let _ = self.made.push_within_capacity((cell.clone(), chunk));
+            }
+        }
+        Ok(())
     }
 
-    /// Fills `index` with the chunks of today and of the change.
-    fn reordered(
-        &mut self,
-        mut index: KBox<RcuBox<Index>>,
-        held: &Held<'_, LOCK>,
-    ) -> KBox<RcuBox<Index>> {
-        let old = INDEX.load_held(held);
-        let (mut chunks, mut cells) = (mem::take(&mut self.chunks), mem::take(&mut self.cells));
+    /// Fills the new index with the chunks of today and of the change.
+    fn reorder(&mut self, guard: &PreemptGuard) {
+        let Some(index) = &mut self.index else {
+            return;
+        };
+        // INVARIANT: No chunks.
+        index.firsts.clear();
+        index.chunks.clear();
+        let old = INDEX.load(guard);
         let mut rest = &self.slots[..];
         // There is room for all of it.
         for i in 0..old.map_or(0, |old| old.chunks.len()).max(1) {
@@ -450,10 +450,10 @@ impl Change {
                 let _ = index.chunks.push_within_capacity(cell.clone());
                 continue;
             }
-            let (stay, slots, pieces) = part.count(self.adds, held);
-            let mut merged = part.merged(stay, held);
+            let (stay, slots, pieces) = part.count(self.adds, guard);
+            let mut merged = part.merged(stay, guard);
             for piece in 0..pieces {
-                let (Some(mut chunk), Some(cell)) = (chunks.pop(), cells.pop()) else {
+                let (Some(mut chunk), Some(cell)) = (self.spare.pop(), self.cells.pop()) else {
                     break;
                 };
                 // INVARIANT: In order, and as many as fit.
@@ -463,8 +463,8 @@ impl Change {
                     _ => part.first,
                 };
                 let _ = index.firsts.push_within_capacity(first);
-                let cell = cell.write(RcuCell::new(chunk)).into();
-                let _ = index.chunks.push_within_capacity(cell);
+                let _ = index.chunks.push_within_capacity(cell.clone());
+                let _ = self.made.push_within_capacity((cell, chunk));
             }
         }
         // INVARIANT: One `first` was pushed with each chunk. What was in front of the first may be
@@ -472,7 +472,27 @@ impl Change {
         if let Some(first) = index.firsts.first_mut() {
             *first = 0;
         }
-        index
+    }
+
+    /// Publishes what was made of what is there still.
+    pub(crate) fn apply(self, held: &mut Held<'_, LOCK>) -> Replaced {
+        let (low, high) = (&TEXT.0, &TEXT.1);
+        if self.adds {
+            low.store(low.load(Relaxed).min(self.text.start), Relaxed);
+            high.store(high.load(Relaxed).max(self.text.end), Relaxed);
+        }
+        let mut chunks = self.replaced;
+        for (cell, chunk) in self.made {
+            if let Some(old) = cell.replace(Some(chunk), held) {
+                // There is room.
+                let _ = chunks.push_within_capacity(old);
+            }
+        }
+        let index = self.index.filter(|_| self.reorders);
+        Replaced {
+            _index: index.and_then(|index| INDEX.replace(Some(index), held)),
+            _chunks: chunks,
+        }
     }
 }
 

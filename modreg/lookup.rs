@@ -15,6 +15,10 @@ use super::{
         Bearer,
         NAMES, //
     },
+    order::{
+        Moving,
+        ORDER, //
+    },
     plugin::Plugin,
     primitives::{
         borrowed::CName,
@@ -126,6 +130,18 @@ impl<'g> Kallsym<'g> {
 
 /// The `n`-th symbol over all plugins, newest first, as `module_get_kallsym()`.
 pub(crate) fn get_kallsym(mut n: u32, guard: &PreemptGuard) -> Option<Kallsym<'_>> {
+    match ORDER.nth(n, guard) {
+        Ok(None) => return None,
+        Ok(Some((plugin, i))) => {
+            let tables = plugin.tables(guard);
+            let found = tables.and_then(|tables| Kallsym::nth(plugin, tables, i));
+            if found.is_some() {
+                return found;
+            }
+        }
+        Err(Moving) => {}
+    }
+    // A writer is about it.
     for (plugin, tables) in plugins(guard) {
         match n.checked_sub(tables.symtab.len()) {
             None => return Kallsym::nth(plugin, tables, n),

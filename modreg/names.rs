@@ -266,6 +266,15 @@ impl Names {
         })
     }
 
+    /// The plugin whose names the page with that number holds.
+    pub(crate) fn plugin_of<'a>(
+        &'a self,
+        page: u32,
+        by: impl RcuRead<'a, LOCK>,
+    ) -> Option<&'a Plugin> {
+        Some(&by.read(&self.pages.get(page, by)?.page)?.plugin)
+    }
+
     /// The link that an element with `key` comes behind: the last one that leads to no smaller key.
     /// Where that element is linked already, `id` tells it from others with that key.
     fn before<'h>(
@@ -306,8 +315,11 @@ impl Names {
 
     /// Adds buckets for as many names.
     fn grow(&self, names: u32, held: &mut Held<'_, LOCK>) {
-        let enough = Self::enough(names).min(self.heads.capacity(held));
-        for bucket in self.buckets.load(Relaxed)..enough {
+        let (now, enough) = (self.buckets.load(Relaxed), Self::enough(names));
+        if enough <= now {
+            return;
+        }
+        for bucket in now..enough.min(self.heads.capacity(&*held)) {
             let guard = PreemptGuard::new();
             // The first has nothing in front of it, and is where the list begins.
             if let Some(top) = bucket.checked_ilog2() {
@@ -368,17 +380,18 @@ impl Names {
     }
 
     /// What the table lacks to take the names in; nothing where there is room.
-    pub(crate) fn lacks(&self, sets: &[Option<&NameSet>], held: &Held<'_, LOCK>) -> Option<Lack> {
+    /// Without the lock, others may use that up meanwhile.
+    pub(crate) fn lacks(&self, sets: &[Option<&NameSet>], guard: &PreemptGuard) -> Option<Lack> {
         let sum = |count: fn(&NameSet) -> u32| {
             let sets = sets.iter().flatten();
             sets.fold(0u32, |sum, set| sum.wrapping_add(count(set)))
         };
-        let heads = self.heads.capacity(held);
+        let heads = self.heads.capacity(guard);
         let names = self.linked.load(Relaxed).wrapping_add(sum(|s| s.names));
         if heads < Self::enough(names) {
             return Some(Lack::Heads(heads));
         }
-        let slots = self.pages.capacity(held);
+        let slots = self.pages.capacity(guard);
         let free = slots
             .wrapping_sub(1)
             .wrapping_sub(self.unused.load(Relaxed))
@@ -523,6 +536,13 @@ pub(crate) struct NameSet {
 
 /// The numbers of the pages that hold the names of one plugin.
 pub(crate) struct Linked(KVec<u32>);
+
+impl Linked {
+    /// The first page's; 0 where there is none.
+    pub(crate) fn first(&self) -> u32 {
+        self.0.first().copied().unwrap_or(0)
+    }
+}
 
 impl NameSet {
     /// Hashes the names that `plugin` has with `tables`. May sleep.

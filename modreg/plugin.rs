@@ -38,8 +38,8 @@ use kernel::{
     },
 };
 
-/// Where a plugin stands in its life, as `enum module_state`. While UNFORMED it has no object yet,
-/// only a reserved name.
+/// Where a plugin stands in its life, as `enum module_state`. While it is UNFORMED nobody knows it but
+/// who registers it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
     /// Visible, and starting: its arguments are parsed and its init callback runs.
@@ -202,9 +202,9 @@ impl Plugin {
         self.state.xchg(State::Going as u32, Full) != State::Going as u32
     }
 
-    /// Calls the exit callback. Sleeps as it does.
-    pub(crate) fn exit(&self) {
-        self.exit.call();
+    /// The exit callback.
+    pub(crate) fn exit(&self) -> &Callback<()> {
+        &self.exit
     }
 
     /// Takes away what readers find, as the last step of unlinking.

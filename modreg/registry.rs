@@ -10,16 +10,20 @@ use super::{
     index::{
         Change,
         Index,
+        Need,
         INDEX, //
     },
-    lock::{
-        Writers,
-        LOCK, //
-    },
+    lock::LOCK,
     name::Name,
     names::{
+        self,
+        Linked,
         NameSet,
         NAMES, //
+    },
+    order::{
+        Order,
+        ORDER, //
     },
     plugin::{
         Gone,
@@ -57,13 +61,22 @@ use super::{
         },
     },
     refusal::Refusal,
-    tables::Tables,
+    tables::{
+        Region,
+        Tables, //
+    },
     trace, //
 };
 use core::mem;
 use kernel::{
     prelude::*,
     sync::{
+        atomic::{
+            Acquire,
+            Atomic,
+            Relaxed,
+            Release, //
+        },
         Arc,
         GlobalGuard, //
     },
@@ -81,34 +94,12 @@ rculist_head! {
 /// The plugin that was unlinked last.
 pub(crate) static LAST_UNLOADED: RcuCell<Gone, LOCK> = RcuCell::empty();
 
-/// A name that no other plugin can take, and that no reader sees: an UNFORMED plugin.
-struct Reservation(Option<Name>);
+/// How often plugins were published or unlinked. What was read without the lock holds under it, if
+/// this has not changed since before (modelled in `tests/litmus/registry-prepare.litmus`).
+static CHANGES: Atomic<usize> = Atomic::new(0);
 
-impl Reservation {
-    fn new(name: Name) -> Result<Self, Refusal> {
-        let mut lock = LOCK.lock();
-        let taken = NAMES.plugin(&name, &PreemptGuard::new()).is_some();
-        if taken || lock.unformed.contains(&name) {
-            return Err(Refusal::new(EEXIST, "the name is taken"));
-        }
-        lock.unformed.push(name, GFP_KERNEL)?;
-        Ok(Self(Some(name)))
-    }
-
-    /// Gives the name up, or to the plugin that is published under the same lock.
-    fn end(mut self, writers: &mut Writers) {
-        if let Some(name) = self.0.take() {
-            writers.unreserve(name);
-        }
-    }
-}
-
-impl Drop for Reservation {
-    fn drop(&mut self) {
-        if let Some(name) = self.0.take() {
-            LOCK.lock().unreserve(name);
-        }
-    }
+fn count_change(_held: &mut Held<'_, LOCK>) {
+    CHANGES.store(CHANGES.load(Relaxed).wrapping_add(1), Release);
 }
 
 /// What readers are to find in a new plugin.
@@ -130,13 +121,14 @@ pub(crate) struct Ownership {
 
 /// Adds a plugin: `content` makes what it consists of, `start` starts it once it is visible.
 ///
-/// Follows `load_module()`. Sleeps, and holds no lock while it calls either.
+/// Follows `load_module()`. Sleeps, and holds no lock while it calls either. Without `start` and
+/// without anything that init alone has, it is LIVE at once.
 pub(crate) fn register(
     name: Name,
     by: Ownership,
     exit: Callback<()>,
     content: impl FnOnce() -> Result<Content, Refusal>,
-    start: impl FnOnce() -> Result<(), Refusal>,
+    start: Option<impl FnOnce() -> Result<(), Refusal>>,
 ) -> Result<Arc<Plugin>, Refusal> {
     if !preemptible() {
         return Err(Refusal::new(
@@ -148,14 +140,15 @@ pub(crate) fn register(
     if owner_going() {
         return Err(Refusal::new(ENODEV, "its owner is being unloaded"));
     }
-    let reservation = Reservation::new(name)?;
+    check_name(&name)?;
     let content = content()?;
 
     let regions = content.full.regions.len();
     let symbols = content.full.symtab.len();
+    let at_once = start.is_none() && content.core.is_none();
     let plugin = Plugin::new(name, by.owner, by.follows, exit);
     let plugin = Arc::new(plugin, GFP_KERNEL)?;
-    publish(&plugin, content, reservation)?;
+    let mut live = publish(&plugin, content, at_once)?;
     trace::plugin_register(&name, regions, symbols);
     pr_info!(
         "{}: coming, {} regions, {} symbols\n",
@@ -164,18 +157,19 @@ pub(crate) fn register(
         symbols
     );
 
-    if let Err(refusal) = start() {
+    if let Some(Err(refusal)) = start.map(|start| start()) {
         remove_now(&plugin);
         return Err(refusal);
     }
-    let mut lock = LOCK.lock();
-    plugin.set_started(&Held::new(&mut lock));
-    // Where the owner is COMING, its LIVE event is still to come and finds the plugin started.
-    let coming = by.owner.is_some_and(|m| m.state() == ModuleState::Coming);
-    if !(by.follows && coming) {
-        go_live(&plugin, lock);
-    } else {
+    if !at_once {
+        let mut lock = LOCK.lock();
+        let full;
+        (live, full) = started(&plugin, &mut lock);
         drop(lock);
+        drop(full);
+    }
+    if live {
+        say_live(&plugin);
     }
     // The owner may have gone meanwhile, and its GOING event with it.
     if owner_going() {
@@ -185,12 +179,47 @@ pub(crate) fn register(
     Ok(plugin)
 }
 
-/// Makes `plugin` visible with `content`.
-fn publish(
-    plugin: &Arc<Plugin>,
-    content: Content,
-    reservation: Reservation,
-) -> Result<(), Refusal> {
+/// Whether a name is free.
+fn check_name(name: &Name) -> Result<(), Refusal> {
+    match NAMES.plugin(name, &PreemptGuard::new()) {
+        Some(_) => Err(Refusal::new(EEXIST, "the name is taken")),
+        None => Ok(()),
+    }
+}
+
+/// What a plugin lacks for being published.
+enum Lack {
+    Index(Need),
+    Names(names::Lack),
+    Order(u32),
+}
+
+/// Does what publishing a plugin needs to know of others. Without the lock that may change.
+fn prepare(
+    name: &Name,
+    regions: &[Region],
+    change: &mut Change,
+    names: &[Option<&NameSet>],
+) -> Result<Option<Lack>, Refusal> {
+    check_name(name)?;
+    for region in regions {
+        if let Some(there) = Index::overlap(region, &PreemptGuard::new()) {
+            let refusal = Refusal::new(EEXIST, "a region overlaps plugin");
+            return Err(refusal.by(*there.name()));
+        }
+    }
+    let guard = PreemptGuard::new();
+    Ok(match change.make(&guard) {
+        Err(need) => Some(Lack::Index(need)),
+        Ok(()) => {
+            let lack = NAMES.lacks(names, &guard).map(Lack::Names);
+            lack.or_else(|| ORDER.lacks(&guard).map(Lack::Order))
+        }
+    })
+}
+
+/// Makes `plugin` visible with `content`, and `at_once` LIVE. Returns whether it is.
+fn publish(plugin: &Arc<Plugin>, content: Content, at_once: bool) -> Result<bool, Refusal> {
     let Content { full, core } = content;
     let node = Node::new(plugin.clone())?;
     let mut change = Change::add(plugin, &full.regions)?;
@@ -199,65 +228,101 @@ fn publish(
         Some(_) => Some(NameSet::new(plugin, &full)?),
         None => None,
     };
+    let symbols = full.symtab.len();
     let full = RcuBox::new(full)?;
     let core = core.map(RcuBox::new).transpose()?;
 
-    // Others may use up what room there is while memory for more is taken without the lock.
-    let (mut lock, need) = loop {
-        let mut lock = LOCK.lock();
-        let held = Held::new(&mut lock);
-        if let Some(there) = full.regions.iter().find_map(|r| Index::overlap(r, &held)) {
-            let refusal = Refusal::new(EEXIST, "a region overlaps plugin");
-            return Err(refusal.by(*there.name()));
+    let mut lock = loop {
+        let mut prepare = || {
+            let names = [Some(&names), init.as_ref()];
+            prepare(plugin.name(), &full.regions, &mut change, &names)
+        };
+        let changes = CHANGES.load(Acquire);
+        let mut lack = prepare()?;
+        if lack.is_none() {
+            let lock = LOCK.lock();
+            // Others may have been faster, and have used up what room there was.
+            if CHANGES.load(Relaxed) != changes {
+                lack = prepare()?;
+            }
+            if lack.is_none() {
+                break lock;
+            }
         }
-        let need = change.needs(&held);
-        if !change.has(&need) {
-            drop(lock);
-            change.provide(need)?;
-        } else if let Some(lack) = NAMES.lacks(&[Some(&names), init.as_ref()], &held) {
-            drop(lock);
-            let more = lack.more()?;
-            NAMES.extend(more, &mut Held::new(&mut LOCK.lock()));
-        } else {
-            break (lock, need);
+        match lack {
+            Some(Lack::Index(need)) => change.provide(need)?,
+            Some(Lack::Names(lack)) => {
+                let more = lack.more()?;
+                NAMES.extend(more, &mut Held::new(&mut LOCK.lock()));
+            }
+            Some(Lack::Order(room)) => {
+                let more = Order::more(room)?;
+                ORDER.extend(more, &mut Held::new(&mut LOCK.lock()));
+            }
+            None => {}
         }
     };
     // The order of publication is modelled in tests/litmus/registry-publish.litmus.
     let mut held = Held::new(&mut lock);
     plugin.publish(full, &mut held);
     let entry = PLUGINS.add(node, &mut held);
-    let replaced = change.apply(&need, &mut held);
+    let replaced = change.apply(&mut held);
     let names = NAMES.link(names, &mut held);
     let init = init.map(|init| NAMES.link(init, &mut held));
+    ORDER.push(names.first(), symbols, &mut held);
+    count_change(&mut held);
     *plugin.links().as_mut(&mut lock) = Links {
         entry: Some(entry),
         names: Some(names),
         core: core.zip(init),
     };
-    reservation.end(&mut lock);
+    let (live, _none) = if at_once {
+        started(plugin, &mut lock)
+    } else {
+        (false, None)
+    };
     drop(lock);
     // Readers may still stand in it.
     drop(replaced);
-    Ok(())
+    Ok(live)
+}
+
+/// Notes that a plugin has started, and makes it LIVE, unless it waits for its owner: that one's LIVE
+/// event is still to come then, and finds it. Returns as [`go_live`].
+fn started(plugin: &Plugin, lock: &mut GlobalGuard<LOCK>) -> (bool, Option<Retired<Tables>>) {
+    plugin.set_started(&Held::new(lock));
+    let coming = |m: Module| m.state() == ModuleState::Coming;
+    if plugin.awaits_owner() && plugin.owner().is_some_and(coming) {
+        return (false, None);
+    }
+    go_live(plugin, lock)
 }
 
 /// Makes a started plugin LIVE, if it is COMING still. Follows the end of `do_init_module()`.
-fn go_live(plugin: &Plugin, mut lock: GlobalGuard<LOCK>) {
+///
+/// Returns whether it did, and the old tables, for dropping without the lock: a reader may still
+/// stand in them. Where their memory is the owner's, who frees it waits too.
+fn go_live(plugin: &Plugin, lock: &mut GlobalGuard<LOCK>) -> (bool, Option<Retired<Tables>>) {
     if plugin.state() != State::Coming {
-        return;
+        return (false, None);
     }
-    let (core, init) = plugin.links().as_mut(&mut lock).core.take().unzip();
-    let mut held = Held::new(&mut lock);
+    let links = plugin.links().as_mut(lock);
+    let page = links.names.as_ref().map_or(0, Linked::first);
+    let (core, init) = links.core.take().unzip();
+    let mut held = Held::new(lock);
+    if let Some(core) = &core {
+        ORDER.shrink(page, core.symtab.len(), &mut held);
+    }
     let full = plugin.go_live(core, &mut held);
     if let Some(init) = init {
         NAMES.unlink(&init, &mut held);
     }
-    drop(lock);
+    (true, full)
+}
+
+fn say_live(plugin: &Plugin) {
     trace::plugin_live(plugin.name());
     pr_info!("{}: live\n", plugin.name());
-    // A reader may still stand in the old tables. Where their memory is the owner's, who frees it
-    // waits too.
-    drop(full);
 }
 
 /// Removes started plugins that nobody holds a reference to, in one stop; all or none.
@@ -302,8 +367,10 @@ pub(crate) fn unregister(plugins: &[Arc<Plugin>]) -> Result {
 
     for plugin in plugins {
         trace::plugin_going(plugin.name());
-        pr_info!("{}: going\n", plugin.name());
-        plugin.exit();
+        if plugin.exit().is_some() {
+            pr_info!("{}: going\n", plugin.name());
+            plugin.exit().call();
+        }
     }
     unlink(plugins, move |held| {
         for entry in entries {
@@ -366,7 +433,9 @@ where
         (off, last)
     })?;
     // They have no tables any more, so readers pass them by until here.
-    let replaced = change.map(|(change, need)| change.apply(&need, &mut held));
+    let replaced = change.map(|change| change.apply(&mut held));
+    ORDER.remove(plugins.len(), &mut held);
+    count_change(&mut held);
     for plugin in plugins {
         let Links { names, core, .. } = mem::take(plugin.links().as_mut(&mut lock));
         let mut held = Held::new(&mut lock);
@@ -401,7 +470,13 @@ impl ModuleNotify for Owners {
         match state {
             ModuleState::Live => {
                 while let Some(plugin) = owned_by(module, Plugin::awaits_owner) {
-                    go_live(&plugin, LOCK.lock());
+                    let mut lock = LOCK.lock();
+                    let (live, full) = go_live(&plugin, &mut lock);
+                    drop(lock);
+                    if live {
+                        say_live(&plugin);
+                    }
+                    drop(full);
                 }
             }
             ModuleState::Going => {
@@ -425,5 +500,6 @@ pub(crate) fn clear() {
     let mut held = Held::new(&mut lock);
     drop(INDEX.replace(None, &mut held));
     NAMES.clear(&mut held);
+    ORDER.clear(&mut held);
     drop(LAST_UNLOADED.replace(None, &mut held));
 }

@@ -57,8 +57,8 @@ impl<T: Send + Sync> Segments<T> {
     }
 
     /// How many elements there are.
-    pub(crate) fn capacity(&self, held: &Held<'_, LOCK>) -> u32 {
-        let segments = self.0.iter().take_while(|s| s.load_held(held).is_some());
+    pub(crate) fn capacity<'a>(&'a self, by: impl RcuRead<'a, LOCK>) -> u32 {
+        let segments = self.0.iter().take_while(|s| by.read(s).is_some());
         segments.fold(0u32, |sum, _| sum.wrapping_mul(2).wrapping_add(FIRST))
     }
 
@@ -66,7 +66,7 @@ impl<T: Send + Sync> Segments<T> {
     pub(crate) fn extend(&self, segment: Segment<T>, held: &mut Held<'_, LOCK>) {
         let behind = (segment.0.len() as u32).wrapping_sub(FIRST);
         let empty = self.0.iter().find(|s| s.load_held(held).is_none());
-        if let Some(cell) = empty.filter(|_| behind == self.capacity(held)) {
+        if let Some(cell) = empty.filter(|_| behind == self.capacity(&*held)) {
             // The cell was empty.
             let _none = cell.replace(Some(segment.0), held);
         }

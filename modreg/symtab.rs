@@ -4,9 +4,9 @@
 //!
 //! The symbols stay in the form and the order of their owner's ELF table, as in `struct
 //! mod_kallsyms`, and are borrowed where the owner allows it. On top of that there are, for one
-//! symbol, 4 bytes for its place in the order of addresses, and the address of every fourth, so that
-//! the search touches few cache lines before it looks at the symbols themselves. Names are found
-//! over all plugins at once, in `names.rs`.
+//! symbol, 4 bytes for its place in the order of addresses, and for every other one 4 bytes for its
+//! address, so that a search looks at two of the symbols themselves. Names are found over all plugins
+//! at once, in `names.rs`.
 
 use super::{
     primitives::{
@@ -28,9 +28,6 @@ use kernel::{
 
 /// ELF's section number of a symbol that is defined elsewhere.
 const SHN_UNDEF: u16 = 0;
-
-/// Every how many addresses one is kept beside the order.
-const STRIDE: usize = 4;
 
 /// Symbols in the order of their table, with their names and type letters.
 pub(crate) struct Symbols {
@@ -103,13 +100,16 @@ pub(crate) struct Found<'a> {
 ///
 /// - `order` has the symbols that an address can resolve to, by ascending address, one for each
 ///   address.
-/// - `samples[i]` is the address of `order[i * STRIDE]`.
+/// - `base` is not above any address of the regions.
+/// - `samples[i]` is the address of `order[2 * i]`, less `base`.
 pub(crate) struct Symtab {
     symbols: Arc<Symbols>,
     /// The symbols that readers see, where that is not all of them.
     visible: Option<KVVec<u32>>,
     order: KVVec<u32>,
-    samples: KVVec<usize>,
+    base: usize,
+    /// Nothing where the symbols lie too far apart.
+    samples: Option<KVVec<u32>>,
 }
 
 impl Symtab {
@@ -155,14 +155,19 @@ impl Symtab {
 
         // INVARIANT: Sorted above; aliases are left out here.
         let mut order = KVVec::with_capacity(places.len(), GFP_KERNEL)?;
-        let mut samples = KVVec::with_capacity(places.len().div_ceil(STRIDE), GFP_KERNEL)?;
+        let base = regions.iter().map(|r| r.base).min().unwrap_or(0);
+        let highest = places.last().map_or(base, |p| p.value);
+        let mut samples = match u32::try_from(highest.wrapping_sub(base)) {
+            Ok(_) => Some(KVVec::with_capacity(places.len().div_ceil(2), GFP_KERNEL)?),
+            Err(_) => None,
+        };
         let mut last = None;
         for place in places
             .iter()
             .filter(|p| last.replace(p.value) != Some(p.value))
         {
-            if order.len() % STRIDE == 0 {
-                samples.push(place.value, GFP_KERNEL)?;
+            if let Some(samples) = samples.as_mut().filter(|_| order.len() % 2 == 0) {
+                samples.push(place.value.wrapping_sub(base) as u32, GFP_KERNEL)?;
             }
             order.push(place.symbol, GFP_KERNEL)?;
         }
@@ -177,6 +182,7 @@ impl Symtab {
             symbols,
             visible,
             order,
+            base,
             samples,
         })
     }
@@ -202,30 +208,42 @@ impl Symtab {
     /// any context.
     #[inline]
     pub(crate) fn find(&self, addr: usize, region: &Region) -> Option<Found<'_>> {
-        let syms = &self.symbols.syms[..];
-        let value = |i: u32| syms.get(i as usize).map_or(0, |sym| sym.st_value as usize);
         let (low, high) = (region.symbols.start as usize, region.symbols.end as usize);
-        // The samples that are in the region, but for one that may be on its first symbol.
-        let first = (low / STRIDE).wrapping_add(1);
-        let samples = self
-            .samples
-            .get(first..high.div_ceil(STRIDE))
-            .unwrap_or(&[]);
-        let sample = first.wrapping_add(samples.partition_point(|&value| value <= addr));
-        let start = low.max(sample.wrapping_sub(1).wrapping_mul(STRIDE));
-        let order = self.order.get(start..high)?;
-        // The last symbol at or below the address, and the first one above it.
-        let mut found = None;
-        let mut end = region.base.wrapping_add(region.size);
-        for &i in order.iter().take(STRIDE.wrapping_add(1)) {
-            let value = value(i);
-            if value > addr {
-                end = value;
-                break;
+        let symbol_value = |at: usize| self.order.get(at).map_or(0, |&i| self.symbols.value(i));
+
+        // Where the first symbol above the address is in the order.
+        let above = match &self.samples {
+            Some(samples) => {
+                let first = low.div_ceil(2);
+                let offset = addr.wrapping_sub(self.base).min(u32::MAX as usize) as u32;
+                let n = samples
+                    .get(first..high.div_ceil(2))?
+                    .partition_point(|&sample| sample <= offset);
+                let above = first.wrapping_add(n).wrapping_mul(2).min(high);
+                // There is one symbol between two samples.
+                let between = above.wrapping_sub(1);
+                if above > low && symbol_value(between) > addr {
+                    between
+                } else {
+                    above
+                }
             }
-            found = Some((i, value));
-        }
-        let (symbol, value) = found?;
+            None => self
+                .order
+                .get(low..high)?
+                .partition_point(|&i| self.symbols.value(i) <= addr)
+                .wrapping_add(low),
+        };
+        let end = match &self.samples {
+            _ if above >= high => region.base.wrapping_add(region.size),
+            Some(samples) if above % 2 == 0 => {
+                let sample = samples.get(above / 2).copied().unwrap_or(0);
+                self.base.wrapping_add(sample as usize)
+            }
+            _ => symbol_value(above),
+        };
+        let symbol = *self.order.get(low..above)?.last()?;
+        let value = self.symbols.value(symbol);
         Some(Found {
             name: self.symbols.name(symbol),
             size: end.wrapping_sub(value),

@@ -28,7 +28,7 @@ comes=": coming, 3 regions, 6 symbols"
 
 load modreg && load test_modreg || ktap_exit_fail_msg "cannot load the modules"
 ktap_print_header
-ktap_set_plan 24
+ktap_set_plan 25
 
 result "a plugin comes" lines "sample_c: coming, 3 regions, 4 symbols
 sample_c: live" load modreg_sample_c
@@ -102,6 +102,7 @@ result "the plugins, newest first, and the one that went last" \
 	eval 'modreg_log | grep linked'
 result "a module that registered itself" matches \
 	"test_modreg_owner: coming, [0-9]+ regions, [0-9]+ symbols" modreg_log
+result "one without an exit callback goes" lines "test_modreg_owner: gone" rmmod test_modreg_owner
 result "nothing is left" unload_all
 
 ktap_finished

@@ -75,20 +75,19 @@ pub(super) struct Start<'a> {
 }
 
 impl<'a> Start<'a> {
-    /// Checks the descriptor's parameters.
+    /// Checks the descriptor's parameters. There is nothing to do without arguments and an init
+    /// callback.
     ///
     /// # Safety
     ///
     /// As `modreg_register_plugin()` asks of its parameters, arguments and callbacks, during `'a`.
-    pub(super) unsafe fn new(desc: &'a modreg_plugin_desc) -> Result<Self, Refusal> {
+    pub(super) unsafe fn new(desc: &'a modreg_plugin_desc) -> Result<Option<Self>, Refusal> {
         // SAFETY: By the requirement of this function.
         unsafe { params::check(desc) }?;
+        // SAFETY: By the requirement of this function.
+        let init = unsafe { Callback::new(desc.init, desc.data) };
         // INVARIANT: By the requirement of this function.
-        Ok(Self {
-            desc,
-            // SAFETY: By the requirement of this function.
-            init: unsafe { Callback::new(desc.init, desc.data) },
-        })
+        Ok((!desc.args.is_null() || init.is_some()).then_some(Self { desc, init }))
     }
 
     /// Parses the arguments and calls the init callback.
@@ -119,7 +118,8 @@ pub(super) unsafe fn register(desc: &modreg_plugin_desc) -> Result<Arc<Plugin>, 
     };
     // SAFETY: By the requirement of this function.
     let content = || unsafe { content(desc) };
-    registry::register(name, ownership, exit, content, || start.run())
+    let start = start.map(|start| || start.run());
+    registry::register(name, ownership, exit, content, start)
 }
 
 /// Makes the tables of `desc`.

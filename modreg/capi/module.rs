@@ -103,7 +103,8 @@ pub(super) unsafe fn register(
             core: coming.then(|| tables(false)).transpose()?,
         })
     };
-    registry::register(name, ownership, exit, content, || start.run())
+    let start = start.map(|start| || start.run());
+    registry::register(name, ownership, exit, content, start)
 }
 
 /// The memory types, those that stay before those of init.

@@ -33,6 +33,11 @@ impl<R> Callback<R> {
         Self { func, data }
     }
 
+    /// Whether there is a function.
+    pub(crate) fn is_some(&self) -> bool {
+        self.func.is_some()
+    }
+
     /// Calls the function, where there is one. Sleeps as it does.
     pub(crate) fn call(&self) -> Option<R> {
         // SAFETY: By the type invariant.

@@ -236,13 +236,15 @@ pub(crate) fn rcu_barrier() {
 /// # Examples
 ///
 /// ```
-/// let cell: RcuCell<u32, LOCK> = RcuCell::new(Some(RcuBox::new(1)?));
+/// let cell: RcuCell<u32, LOCK> = RcuCell::empty();
+///
+/// let mut lock = LOCK.lock();
+/// let _none = cell.replace(Some(RcuBox::new(1)?), &mut Held::new(&mut lock));
 ///
 /// let guard = PreemptGuard::new();
 /// assert_eq!(cell.load(&guard), Some(&1));
 /// drop(guard);
 ///
-/// let mut lock = LOCK.lock();
 /// let old = cell.replace(Some(RcuBox::new(2)?), &mut Held::new(&mut lock));
 /// // No reader finds 1 any more, but one may still look at it.
 /// drop(lock);
@@ -261,16 +263,6 @@ impl<T: Send + Sync, B: GlobalLockBackend> RcuCell<T, B> {
         // INVARIANT: The pointer is null.
         Self {
             ptr: Atomic::new(ptr::null_mut()),
-            _owns: PhantomData,
-            _lock: PhantomData,
-        }
-    }
-
-    /// A cell that holds `value`.
-    pub(crate) fn new(value: KBox<RcuBox<T>>) -> Self {
-        // INVARIANT: The pointer comes from a `KBox` and is owned from here.
-        Self {
-            ptr: Atomic::new(KBox::into_raw(value)),
             _owns: PhantomData,
             _lock: PhantomData,
         }

@@ -179,9 +179,11 @@ def growth():
     for _ in range(2):
         ask("plugins make one 1 64000")
         measure_listings("one", LISTING)
+        measure("lookup nth one*")
         ask("plugins drop *")
         ask("plugins make many 1000 64")
         measure_listings("many", LISTING)
+        measure("lookup nth many*")
         ask("plugins drop *")
 
 
@@ -232,6 +234,7 @@ def exports():
     ask("plugins modules")
     repeat(21, 4000)
     measure("lookup export modreg_exports_*")
+    measure("lookup nth modreg_exports_*")
 
 
 def writers():

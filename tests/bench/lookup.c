@@ -10,6 +10,7 @@
  *   lookup qualified NAMES	table:symbol; modreg, the kernel
  *   lookup plain NAMES		symbol; modreg, the kernel
  *   lookup export NAMES	exported symbols; modreg, the kernel
+ *   lookup nth NAMES		the symbols with numbers up to theirs; modreg, the kernel
  *   lookup parallel NAMES	lookups per second on one CPU and on two; modreg, the floor
  */
 
@@ -82,6 +83,22 @@ static unsigned long ask_modreg_export(struct asker *a, const struct question *q
 
 	guard(preempt)();
 	return modreg_find_symbol(&fsa) ? fsa.value : 0;
+}
+
+static unsigned long ask_kernel_nth(struct asker *a, const struct question *q)
+{
+	int exported;
+	char type;
+
+	return kernel.module_get_kallsym(q->addr, &a->offset, &type, a->name, a->plugin, &exported);
+}
+
+static unsigned long ask_modreg_nth(struct asker *a, const struct question *q)
+{
+	int exported;
+	char type;
+
+	return modreg_get_kallsym(q->addr, &a->offset, &type, a->name, a->plugin, &exported);
 }
 
 /*
@@ -468,6 +485,27 @@ static int run_names(struct seq_buf *out, enum kind kind, const char *what, cons
 	return compare(out, what, kind == EXPORT ? qs.tables : qs.max, a, pair, ARRAY_SIZE(pair));
 }
 
+static int run_nth(struct seq_buf *out, const char *names)
+{
+	struct asker *a __free(asker) = make_asker(ADDRESS, names);
+	struct leg pair[] = {
+		{ "modreg", ask_modreg_nth }, { "kernel", ask_kernel_nth },
+	};
+	struct collection c = { };
+	struct rnd_state rnd;
+	char label[80];
+	unsigned int i;
+
+	if (!a)
+		return -ENOENT;
+	each_table(names, count_symbols, &c);
+	prandom_seed_state(&rnd, 2);
+	for (i = 0; i < a->num; i++)
+		a->questions[i].addr = prandom_u32_state(&rnd) % c.symbols;
+	snprintf(label, sizeof(label), "nth:%s", names);
+	return compare(out, label, c.symbols, a, pair, ARRAY_SIZE(pair));
+}
+
 /* One CPU's part of lookups on several at once. */
 struct part {
 	struct asker asker;
@@ -587,6 +625,8 @@ int run_lookup(struct seq_buf *out, int argc, char **argv)
 		return run_names(out, PLAIN, argv[0], argv[1]);
 	if (!strcmp(argv[0], "export"))
 		return run_names(out, EXPORT, argv[0], argv[1]);
+	if (!strcmp(argv[0], "nth"))
+		return run_nth(out, argv[1]);
 	if (!strcmp(argv[0], "parallel"))
 		return run_parallel(out, argv[1]);
 	return -EINVAL;

@@ -155,6 +155,10 @@ def lookup_rows(guest, tables):
     row("the same, from 1 to 1,000 plugins", where, "itself, 1",
         column(guest, "listing:one", "modreg"), column(guest, "listing:many", "modreg"), most=1.2,
         apart=True)
+    row("the n-th symbol among 500 plugins", where, "`module_get_kallsym` over 500 modules",
+        *pair("nth:modreg_exports_*", "kernel"), ratio=faster)
+    row("... from 1 to 1,000 plugins", where, "itself, 1", column(guest, "nth:one*", "modreg"),
+        column(guest, "nth:many*", "modreg"), apart=True)
     memory = column(guest, "memory", "bytes")
     row("memory beyond the owner's tables, a symbol", where, "16 bytes",
         [16.0] * len(memory), memory, most=1, show=size)

@@ -212,7 +212,10 @@ static const struct module *find_modreg(void)
 	return NULL;
 }
 
-/* Before each stop: other CPUs have gone idle, and to wake them is part of it. */
+/*
+ * Before each measurement: what the last one has left to others is done, and they have gone idle; to
+ * wake them is part of a stop.
+ */
 static void settle(void)
 {
 	usleep_range(2000, 2500);
@@ -234,6 +237,7 @@ static int step_batch(struct seq_buf *out, const struct module *modreg)
 	if (err)
 		return err;
 
+	settle();
 	sections_begin(modreg);
 	err = small_add();
 	step = sections_end(&num);

@@ -16,6 +16,7 @@ use crate::{
     extable::Extable,
     lookup,
     name::Name,
+    order::ORDER,
     plugin::Plugin,
     primitives::{
         borrowed::Borrowed,
@@ -26,7 +27,8 @@ use crate::{
     registry::{
         self,
         Content,
-        Ownership, //
+        Ownership,
+        PLUGINS, //
     },
     symtab::Symtab,
     tables::Tables, //
@@ -66,7 +68,8 @@ fn register(name: &CStr, described: &[Described<'_>], bases: &[usize]) -> Result
     // SAFETY: There is no function to call.
     let exit = unsafe { Callback::new(None, core::ptr::null_mut()) };
     let name = Name::new(name).map_err(|(error, _why)| error)?;
-    registry::register(name, ownership, exit, content, || Ok(())).map_err(|r| r.error)
+    let start = None::<fn() -> Result<(), Refusal>>;
+    registry::register(name, ownership, exit, content, start).map_err(|r| r.error)
 }
 
 /// Whether an address belongs to that plugin, or to none.
@@ -74,6 +77,24 @@ fn belongs(addr: usize, plugin: Option<&Plugin>) -> bool {
     let guard = PreemptGuard::new();
     let found = lookup::address_lookup(addr, &guard).map(|(p, _)| core::ptr::from_ref(p));
     found == plugin.map(core::ptr::from_ref)
+}
+
+/// Whether each number leads to the symbol that comes there on the list.
+pub(super) fn numbers_agree() -> bool {
+    let guard = PreemptGuard::new();
+    let mut n = 0;
+    for plugin in PLUGINS.iter(&guard) {
+        let len = plugin
+            .tables(&guard)
+            .map_or(0, |tables| tables.symtab.len());
+        for i in 0..len {
+            match ORDER.nth(n, &guard) {
+                Ok(Some((p, at))) if at == i && core::ptr::eq(p, &**plugin) => n += 1,
+                _ => return false,
+            }
+        }
+    }
+    matches!(ORDER.nth(n, &guard), Ok(None)) && matches!(ORDER.nth(u32::MAX, &guard), Ok(None))
 }
 
 /// A number that follows from the last one.
@@ -183,6 +204,36 @@ mod tests {
             registry::unregister(&[plugin])?;
         }
         check_eq!(value(c"name_7"), None);
+        Ok(())
+    }
+
+    /// Plugins with few symbols and with none, that go one by one and several at once.
+    #[test]
+    fn numbers() -> Result {
+        const PLUGINS: usize = 150;
+
+        let names = [c"a", c"b", c"c"];
+        let mut state = 7;
+        let mut plugins: KVec<Arc<Plugin>> = KVec::new();
+        for i in 0..PLUGINS {
+            let base = BASE + i * 0x10;
+            let described = names.map(|name| (Some(base), name));
+            let described = described.get(..next(&mut state) % 4).unwrap_or(&[]);
+            let name = CString::try_from_fmt(fmt!("kunit_{}", i))?;
+            plugins.push(register(&name, described, &[base])?, GFP_KERNEL)?;
+            check!(numbers_agree());
+        }
+        while !plugins.is_empty() {
+            let mut going = KVec::new();
+            for _ in 0..1 + next(&mut state) % 4 {
+                let at = next(&mut state) % plugins.len().max(1);
+                if let Ok(plugin) = plugins.remove(at) {
+                    going.push(plugin, GFP_KERNEL)?;
+                }
+            }
+            registry::unregister(&going)?;
+            check!(numbers_agree());
+        }
         Ok(())
     }
 

@@ -57,6 +57,12 @@ fn boxed(n: u32) -> Result<KBox<RcuBox<Counted>>> {
     Ok(RcuBox::new(Counted::new(n))?)
 }
 
+fn cell(n: u32) -> Result<RcuCell<Counted, LOCK>> {
+    let cell = RcuCell::empty();
+    let _none = cell.replace(Some(boxed(n)?), &mut Held::new(&mut LOCK.lock()));
+    Ok(cell)
+}
+
 fn load(cell: &RcuCell<Counted, LOCK>) -> Option<u32> {
     cell.load(&PreemptGuard::new()).map(|c| c.0)
 }
@@ -121,7 +127,7 @@ mod rcu {
     #[test]
     fn cell_owns_its_value() -> Result {
         let before = alive();
-        let cell = RcuCell::<_, LOCK>::new(boxed(1)?);
+        let cell = cell(1)?;
         check_eq!(load(&cell), Some(1));
         check_eq!(alive(), before + 1);
         drop(cell);
@@ -132,7 +138,7 @@ mod rcu {
     #[test]
     fn replaced_value_waits_for_its_reader() -> Result {
         let before = alive();
-        let cell = RcuCell::<_, LOCK>::new(boxed(1)?);
+        let cell = cell(1)?;
         let new = boxed(2)?;
         let mut lock = LOCK.lock();
         let guard = PreemptGuard::new();
@@ -153,7 +159,7 @@ mod rcu {
     #[test]
     fn replacing_with_nothing() -> Result {
         let before = alive();
-        let cell = RcuCell::<_, LOCK>::new(boxed(1)?);
+        let cell = cell(1)?;
         let old = cell.replace(None, &mut Held::new(&mut LOCK.lock()));
         check!(old.is_some());
         check_eq!(load(&cell), None);
@@ -228,7 +234,7 @@ mod stopped {
     fn gives_back_what_was_removed() -> Result {
         let before = alive();
         let (one, two) = (add(1)?, add(2)?);
-        let cell = RcuCell::<_, LOCK>::new(boxed(3)?);
+        let cell = cell(3)?;
         let mut lock = LOCK.lock();
         let mut held = Held::new(&mut lock);
         let removed = stop_machine(|_stopped| {

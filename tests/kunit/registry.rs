@@ -3,6 +3,7 @@
 //! The writers, and what readers find after each of their steps.
 
 use super::{
+    indexes::numbers_agree,
     some,
     tables::{
         region,
@@ -100,7 +101,7 @@ fn register_with(
     // SAFETY: There is no function to call.
     let exit = unsafe { Callback::new(None, core::ptr::null_mut()) };
     let name = Name::new(name).map_err(|(error, _why)| error)?;
-    registry::register(name, ownership, exit, content, start).map_err(|refusal| refusal.error)
+    registry::register(name, ownership, exit, content, Some(start)).map_err(|refusal| refusal.error)
 }
 
 fn register(name: &CStr, base: usize) -> Result<Arc<Plugin>> {
@@ -179,6 +180,25 @@ mod tests {
         Ok(())
     }
 
+    /// The numbers of what is newer than a plugin, which loses its init symbols.
+    #[test]
+    fn numbers_follow_init() -> Result {
+        let mut newer = None;
+        let mut agreed = false;
+        let older = register_with(c"kunit_1", BASE, || {
+            newer = register(c"kunit_2", BASE + 0x10000).ok();
+            agreed = numbers_agree();
+            Ok(())
+        })?;
+        check!(agreed);
+        check!(numbers_agree());
+        registry::unregister(&[older])?;
+        check!(numbers_agree());
+        registry::unregister(&[some(newer)?])?;
+        check!(numbers_agree());
+        Ok(())
+    }
+
     /// A plugin with init regions has two sets of names, of which one counts.
     #[test]
     fn each_name_is_found_once() -> Result {
@@ -221,7 +241,7 @@ mod tests {
             ownership,
             exit,
             || Err(Refusal::new(ENOMEM, "on purpose")),
-            || Ok(()),
+            Some(|| Ok(())),
         );
         check_eq!(refused.err().map(|r| r.error), Some(ENOMEM));
         check_eq!(count(), before);

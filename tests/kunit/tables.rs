@@ -270,25 +270,27 @@ mod symtab {
         Ok(())
     }
 
-    /// Tables of each length around the strides of the search, every address of them, against a
-    /// search that looks at every symbol.
+    /// Tables of each length, every address of them, against a search that looks at every symbol;
+    /// with two regions side by side, or so far apart that the order is searched without samples.
     #[test]
     fn as_a_linear_search() -> Result {
         const BASE: usize = 0x10000;
 
         let mut state = 7_u32;
-        for count in Iterator::chain(0..40, [100, 511, 512, 513]) {
+        let counts = Iterator::chain(0..40, [100, 511, 512, 513]);
+        for (count, apart) in counts.flat_map(|n| [(n, 0), (n, 1 << 40)]) {
+            let (size, half) = (3 * count + 4, 3 * count / 2 + 1);
+            let place = |at: usize| BASE + at + if at < half { 0 } else { apart };
             let mut described = KVec::new();
             for _ in 0..count {
                 state = state.wrapping_mul(1664525).wrapping_add(1013904223);
-                let value = BASE + (state >> 16) as usize % (3 * count);
+                let value = place((state >> 16) as usize % (3 * count));
                 described.push((Some(value), c"s"), GFP_KERNEL)?;
             }
-            let (size, half) = (3 * count + 4, 3 * count / 2 + 1);
-            let mut regions = [region(BASE, half)?, region(BASE + half, size - half)?];
+            let mut regions = [region(BASE, half)?, region(place(half), size - half)?];
             let symbols = symbols(&described)?;
             let symtab = Symtab::new(symbols, &mut regions, &[]).map_err(|r| r.error)?;
-            for addr in BASE..BASE + size {
+            for addr in (0..size).map(place) {
                 let r = some(regions.iter().find(|r| r.contains(addr)))?;
                 let inside = || {
                     described
