@@ -258,14 +258,8 @@ pub(crate) struct Change {
     index: Option<KBox<RcuBox<Index>>>,
     /// Whether `index` is made of what there is, to be published too.
     reorders: bool,
-    /// The chunks of before.
-    replaced: KVec<Retired<Chunk>>,
-}
-
-/// What a change has replaced, for dropping where no lock is held.
-pub(crate) struct Replaced {
-    _index: Option<Retired<Index>>,
-    _chunks: KVec<Retired<Chunk>>,
+    /// The chunks and the index of before.
+    replaced: (KVec<Retired<Chunk>>, Option<Retired<Index>>),
 }
 
 /// The memory that a change takes.
@@ -343,7 +337,7 @@ impl Change {
             made: KVec::new(),
             index: None,
             reorders: false,
-            replaced: KVec::new(),
+            replaced: (KVec::new(), None),
         })
     }
 
@@ -369,7 +363,7 @@ impl Change {
     /// Whether there is as much.
     fn has(&self, need: &Need) -> bool {
         need.chunks <= self.spare.len()
-            && need.chunks <= self.made.capacity().min(self.replaced.capacity())
+            && need.chunks <= self.made.capacity().min(self.replaced.0.capacity())
             && need.order.is_none_or(|order| {
                 let index = self.index.as_ref();
                 need.chunks <= self.cells.len()
@@ -385,7 +379,7 @@ impl Change {
             self.spare.push(RcuBox::new(chunk)?, GFP_KERNEL)?;
         }
         self.made.reserve(need.chunks, GFP_KERNEL)?;
-        self.replaced.reserve(need.chunks, GFP_KERNEL)?;
+        self.replaced.0.reserve(need.chunks, GFP_KERNEL)?;
         if let Some(order) = need.order {
             while self.cells.len() < need.chunks {
                 let cell = Arc::new(RcuCell::empty(), GFP_KERNEL)?;
@@ -474,24 +468,22 @@ impl Change {
         }
     }
 
-    /// Publishes what was made of what is there still.
-    pub(crate) fn apply(self, held: &mut Held<'_, LOCK>) -> Replaced {
+    /// Publishes what was made, of what is there still. The change is then to be dropped without the
+    /// lock: readers may stand in what it has replaced.
+    pub(crate) fn apply(&mut self, held: &mut Held<'_, LOCK>) {
         let (low, high) = (&TEXT.0, &TEXT.1);
         if self.adds {
             low.store(low.load(Relaxed).min(self.text.start), Relaxed);
             high.store(high.load(Relaxed).max(self.text.end), Relaxed);
         }
-        let mut chunks = self.replaced;
-        for (cell, chunk) in self.made {
+        while let Some((cell, chunk)) = self.made.pop() {
             if let Some(old) = cell.replace(Some(chunk), held) {
                 // There is room.
-                let _ = chunks.push_within_capacity(old);
+                let _ = self.replaced.0.push_within_capacity(old);
             }
         }
-        let index = self.index.filter(|_| self.reorders);
-        Replaced {
-            _index: index.and_then(|index| INDEX.replace(Some(index), held)),
-            _chunks: chunks,
+        if let Some(index) = self.index.take_if(|_| self.reorders) {
+            self.replaced.1 = INDEX.replace(Some(index), held);
         }
     }
 }

@@ -38,7 +38,10 @@ use super::{
     symtab::Symbols,
     tables::Tables, //
 };
-use core::ffi::CStr;
+use core::{
+    ffi::CStr,
+    mem, //
+};
 use kernel::{
     alloc::AllocError,
     prelude::*,
@@ -407,31 +410,24 @@ impl Names {
         }
     }
 
-    /// Links all names of a set; there must be room.
-    pub(crate) fn link(&self, set: NameSet, held: &mut Held<'_, LOCK>) -> Linked {
-        let NameSet {
-            pages,
-            names,
-            mut linked,
-        } = set;
-        let total = self.linked.load(Relaxed).wrapping_add(names);
+    /// Links all names of a set, and leaves it empty; there must be room.
+    pub(crate) fn link(&self, set: &mut NameSet, held: &mut Held<'_, LOCK>) -> Linked {
+        let total = self.linked.load(Relaxed).wrapping_add(set.names);
         self.linked.store(total, Relaxed);
         self.grow(total, held);
-        let guard = PreemptGuard::new();
-        for mut page in pages {
-            if let Some(number) = self.take_number(held) {
-                // INVARIANT: The number leads to the page before the list holds it.
-                page.number = number;
-                if let Some(slot) = self.pages.get(number, &guard) {
-                    let _none = slot.page.replace(Some(page), held);
-                    // There is room.
-                    let _ = linked.0.push_within_capacity(number);
-                }
-            }
-        }
-        drop(guard);
+        let mut linked = mem::take(&mut set.linked);
         // From behind, since what comes last is found first.
-        for &number in linked.0.iter().rev() {
+        while let Some(mut page) = set.pages.pop() {
+            let Some(number) = self.take_number(held) else {
+                continue;
+            };
+            // INVARIANT: The number leads to the page before the list holds it.
+            page.number = number;
+            if let Some(slot) = self.pages.get(number, &PreemptGuard::new()) {
+                let _none = slot.page.replace(Some(page), held);
+                // There is room.
+                let _ = linked.0.push_within_capacity(number);
+            }
             self.each_node(number, held, Self::insert);
         }
         linked
@@ -534,13 +530,14 @@ pub(crate) struct NameSet {
     linked: Linked,
 }
 
-/// The numbers of the pages that hold the names of one plugin.
+/// The numbers of the pages that hold the names of one plugin, the last page's first.
+#[derive(Default)]
 pub(crate) struct Linked(KVec<u32>);
 
 impl Linked {
     /// The first page's; 0 where there is none.
     pub(crate) fn first(&self) -> u32 {
-        self.0.first().copied().unwrap_or(0)
+        self.0.last().copied().unwrap_or(0)
     }
 }
 

@@ -223,8 +223,8 @@ fn publish(plugin: &Arc<Plugin>, content: Content, at_once: bool) -> Result<bool
     let Content { full, core } = content;
     let node = Node::new(plugin.clone())?;
     let mut change = Change::add(plugin, &full.regions)?;
-    let names = NameSet::new(plugin, core.as_ref().unwrap_or(&full))?;
-    let init = match &core {
+    let mut names = NameSet::new(plugin, core.as_ref().unwrap_or(&full))?;
+    let mut init = match &core {
         Some(_) => Some(NameSet::new(plugin, &full)?),
         None => None,
     };
@@ -266,14 +266,14 @@ fn publish(plugin: &Arc<Plugin>, content: Content, at_once: bool) -> Result<bool
     let mut held = Held::new(&mut lock);
     plugin.publish(full, &mut held);
     let entry = PLUGINS.add(node, &mut held);
-    let replaced = change.apply(&mut held);
-    let names = NAMES.link(names, &mut held);
-    let init = init.map(|init| NAMES.link(init, &mut held));
-    ORDER.push(names.first(), symbols, &mut held);
+    change.apply(&mut held);
+    let linked = NAMES.link(&mut names, &mut held);
+    let init = init.as_mut().map(|init| NAMES.link(init, &mut held));
+    ORDER.push(linked.first(), symbols, &mut held);
     count_change(&mut held);
     *plugin.links().as_mut(&mut lock) = Links {
         entry: Some(entry),
-        names: Some(names),
+        names: Some(linked),
         core: core.zip(init),
     };
     let (live, _none) = if at_once {
@@ -282,8 +282,6 @@ fn publish(plugin: &Arc<Plugin>, content: Content, at_once: bool) -> Result<bool
         (false, None)
     };
     drop(lock);
-    // Readers may still stand in it.
-    drop(replaced);
     Ok(live)
 }
 
@@ -426,14 +424,16 @@ where
 
     let mut lock = LOCK.lock();
     let mut held = Held::new(&mut lock);
-    let change = Change::remove(plugins, &held).ok();
+    let mut change = Change::remove(plugins, &held).ok();
     let gone = stop_machine(|_stopped| {
         let off = off(&mut held);
         let last = last.and_then(|last| LAST_UNLOADED.replace(Some(last), &mut held));
         (off, last)
     })?;
     // They have no tables any more, so readers pass them by until here.
-    let replaced = change.map(|change| change.apply(&mut held));
+    if let Some(change) = &mut change {
+        change.apply(&mut held);
+    }
     ORDER.remove(plugins.len(), &mut held);
     count_change(&mut held);
     for plugin in plugins {
@@ -444,7 +444,7 @@ where
         }
     }
     drop(lock);
-    drop(replaced);
+    drop(change);
     // No reader is left: their tables are freed here, they themselves with their last handle.
     drop(gone);
     for plugin in plugins {

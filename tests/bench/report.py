@@ -56,14 +56,14 @@ def param(guest, what):
 
 
 def step(guest, plugins):
-    """The step under the lock, without what ftrace adds to each section."""
+    """The step under the lock of one registration, without what ftrace adds to each section."""
     what = f"step:{plugins}"
     seen, bare = column(guest, what, "seen"), column(guest, what, "bare")
     if not seen:
         return []
     extra = statistics.median(seen) - statistics.median(bare)
-    return [max(s - n * extra, 1)
-            for s, n in zip(column(guest, what, "step"), column(guest, what, "sections"))]
+    columns = (column(guest, what, side) for side in ("step", "sections", "steps"))
+    return [max(s - n * extra, 1) / number for s, n, number in zip(*columns)]
 
 
 def quartiles(values):

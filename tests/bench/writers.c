@@ -7,7 +7,7 @@
  *   writers stall N		a CPU that only computes, while N plugins are registered
  *
  * The step of modreg_register_plugin() is seen from outside: ftrace tells when it takes and gives
- * back a mutex that lies in modreg. All sections of one registration are added up. What ftrace
+ * back a mutex that lies in modreg. All sections of MANY registrations are added up. What ftrace
  * itself costs is found out with an empty section, and reported beside it.
  */
 
@@ -26,6 +26,7 @@
 
 #define PLUGIN_SPACING 64
 #define MANY 100
+#define STOPS 10
 
 static unsigned int limit_ms = 20000;
 module_param(limit_ms, uint, 0644);
@@ -221,6 +222,21 @@ static void settle(void)
 	usleep_range(2000, 2500);
 }
 
+/* The mean of several, as a driver or a JIT comes with several. */
+static s64 mean_insert(unsigned int num, bool stop)
+{
+	s64 sum = 0, ret;
+	unsigned int i;
+
+	for (i = 0; i < num; i++) {
+		ret = variants_insert(1, 1, 1, stop);
+		if (ret < 0)
+			return ret;
+		sum += ret;
+	}
+	return div_s64(sum, num);
+}
+
 static int step_batch(struct seq_buf *out, const struct module *modreg)
 {
 	u64 start, step, whole, one, hundred, noop, seen, bare;
@@ -228,28 +244,36 @@ static int step_batch(struct seq_buf *out, const struct module *modreg)
 	s64 rcu, stop;
 	int err;
 
+	settle();
 	start = ktime_get_ns();
-	err = small_add();
-	whole = ktime_get_ns() - start;
-	if (err)
-		return err;
-	err = small_drop(1);
+	err = small_add_all(MANY);
+	whole = (ktime_get_ns() - start) / MANY;
+	err = err ?: small_drop(MANY);
 	if (err)
 		return err;
 
 	settle();
 	sections_begin(modreg);
-	err = small_add();
+	err = small_add_all(MANY);
 	step = sections_end(&num);
+	empty_section(&seen, &bare);
 	if (err)
 		return err;
-	empty_section(&seen, &bare);
 
-	rcu = variants_insert(1, 1, 1, false);
 	settle();
-	stop = variants_insert(1, 1, 1, true);
+	rcu = mean_insert(MANY, false);
+	settle();
+	stop = mean_insert(STOPS, true);
 	if (rcu < 0 || stop < 0)
 		return min(rcu, stop);
+
+	settle();
+	start = ktime_get_ns();
+	err = small_drop(MANY);
+	hundred = ktime_get_ns() - start;
+	err = err ?: small_add();
+	if (err)
+		return err;
 
 	settle();
 	start = ktime_get_ns();
@@ -260,17 +284,10 @@ static int step_batch(struct seq_buf *out, const struct module *modreg)
 	start = ktime_get_ns();
 	err = small_drop(1);
 	one = ktime_get_ns() - start;
-	err = err ?: small_add_all(MANY);
 	if (err)
 		return err;
-	settle();
-	start = ktime_get_ns();
-	err = small_drop(MANY);
-	hundred = ktime_get_ns() - start;
-	if (err)
-		return err;
-	seq_buf_printf(out, "\twhole=%llu\tstep=%llu\tsections=%u\tseen=%llu\tbare=%llu", whole,
-		       step, num, seen, bare);
+	seq_buf_printf(out, "\twhole=%llu\tsteps=%u\tstep=%llu\tsections=%u\tseen=%llu\tbare=%llu",
+		       whole, MANY, step, num, seen, bare);
 	seq_buf_printf(out, "\trcu=%lld\tstop=%lld\tnoop=%llu\tone=%llu\thundred=%llu\n", rcu, stop,
 		       noop, one, hundred);
 	return 0;
