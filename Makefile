@@ -57,9 +57,8 @@ modules: ## build modreg.ko and the samples (KDIR=..., or FLAVOUR=... and KVERSI
 run: modules ## boot a guest and show modreg at work in it
 	@scripts/boot --limit 120 $(KDIR) 'scripts/demo $(out)'
 
-# Some tests run on debug kernels too, or only there: their '# on:' lines say so. Without a name, the
-# time is not enough for KCSAN.
-others = $(if $(asked),,$(filter-out first $(if $(TESTS),,kcsan),$(sort \
+# Some tests run on debug kernels too, or only there: their '# on:' lines say so.
+others = $(if $(asked),,$(filter-out first,$(sort \
 	$(shell sed -n 's/^\# on: //p' $(if $(TESTS),$(wildcard $(TESTS:%=tests/%)),tests/*.sh) /dev/null))))
 
 # Exports of the largest module that is generated for conformance.sh, which runs on the first kernel alone.

@@ -273,13 +273,7 @@ pub(crate) struct Need {
 impl Change {
     /// Adds the regions that a plugin is to have. May sleep.
     pub(crate) fn add(plugin: &Arc<Plugin>, regions: &[Region]) -> Result<Self, AllocError> {
-        let mut this = Self::new(true, [(plugin, regions)].into_iter())?;
-        // Most often one chunk changes.
-        this.provide(Need {
-            chunks: 1,
-            order: None,
-        })?;
-        Ok(this)
+        Self::new(true, [(plugin, regions)].into_iter())
     }
 
     /// Takes away the regions of plugins that are about to lose them. May sleep.
@@ -328,7 +322,7 @@ impl Change {
             };
             slots.push(slot, GFP_KERNEL)?;
         }
-        Ok(Self {
+        let mut this = Self {
             slots,
             adds,
             text,
@@ -338,7 +332,13 @@ impl Change {
             index: None,
             reorders: false,
             replaced: (KVec::new(), None),
-        })
+        };
+        // Most often one chunk changes.
+        this.provide(Need {
+            chunks: 1,
+            order: None,
+        })?;
+        Ok(this)
     }
 
     /// How much memory the change takes now.

@@ -240,7 +240,7 @@ static s64 mean_insert(unsigned int num, bool stop)
 static int step_batch(struct seq_buf *out, const struct module *modreg)
 {
 	u64 start, step, whole, one, hundred, noop, seen, bare;
-	unsigned int num;
+	unsigned int num, i;
 	s64 rcu, stop;
 	int err;
 
@@ -271,19 +271,21 @@ static int step_batch(struct seq_buf *out, const struct module *modreg)
 	start = ktime_get_ns();
 	err = small_drop(MANY);
 	hundred = ktime_get_ns() - start;
-	err = err ?: small_add();
+	err = err ?: small_add_all(STOPS);
 	if (err)
 		return err;
 
 	settle();
 	start = ktime_get_ns();
-	stop_machine(nothing, NULL, NULL);
-	noop = ktime_get_ns() - start;
+	for (i = 0; i < STOPS; i++)
+		stop_machine(nothing, NULL, NULL);
+	noop = (ktime_get_ns() - start) / STOPS;
 
 	settle();
 	start = ktime_get_ns();
-	err = small_drop(1);
-	one = ktime_get_ns() - start;
+	for (i = 0; i < STOPS && !err; i++)
+		err = small_drop(1);
+	one = (ktime_get_ns() - start) / STOPS;
 	if (err)
 		return err;
 	seq_buf_printf(out, "\twhole=%llu\tsteps=%u\tstep=%llu\tsections=%u\tseen=%llu\tbare=%llu",
