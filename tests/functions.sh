@@ -15,6 +15,17 @@ external=O
 [[ ! -e /sys/module/module/parameters/sig_enforce ]] || external+=E
 mark=
 
+# kmod's own take an emulated processor a second to start.
+insmod()
+{
+	busybox insmod "$@"
+}
+
+rmmod()
+{
+	busybox rmmod "$@"
+}
+
 load()
 {
 	insmod "./$1.ko" "${@:2}"
