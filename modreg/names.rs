@@ -390,7 +390,10 @@ impl Names {
             sets.fold(0u32, |sum, set| sum.wrapping_add(count(set)))
         };
         let heads = self.heads.capacity(guard);
-        let names = self.linked.load(Relaxed).wrapping_add(sum(|s| s.names));
+        let names = self
+            .linked
+            .load(Relaxed)
+            .wrapping_add(sum(|s| s.linked.names));
         if heads < Self::enough(names) {
             return Some(Lack::Heads(heads));
         }
@@ -410,39 +413,44 @@ impl Names {
         }
     }
 
-    /// Links all names of a set, and leaves it empty; there must be room.
-    pub(crate) fn link(&self, set: &mut NameSet, held: &mut Held<'_, LOCK>) -> Linked {
-        let total = self.linked.load(Relaxed).wrapping_add(set.names);
-        self.linked.store(total, Relaxed);
-        self.grow(total, held);
+    /// Gives the pages of a set their numbers, and leaves it empty; there must be room. Nothing leads
+    /// to the names yet.
+    pub(crate) fn enter(&self, set: &mut NameSet, held: &mut Held<'_, LOCK>) -> Linked {
         let mut linked = mem::take(&mut set.linked);
-        // From behind, since what comes last is found first.
         while let Some(mut page) = set.pages.pop() {
-            let Some(number) = self.take_number(held) else {
-                continue;
-            };
-            // INVARIANT: The number leads to the page before the list holds it.
-            page.number = number;
-            if let Some(slot) = self.pages.get(number, &PreemptGuard::new()) {
+            let guard = PreemptGuard::new();
+            let number = self.take_number(held).unwrap_or(0);
+            if let Some(slot) = self.pages.get(number, &guard).filter(|_| number != 0) {
+                page.number = number;
                 let _none = slot.page.replace(Some(page), held);
                 // There is room.
-                let _ = linked.0.push_within_capacity(number);
+                let _ = linked.pages.push_within_capacity(number);
             }
-            self.each_node(number, held, Self::insert);
         }
         linked
     }
 
+    /// Links names whose pages have numbers.
+    pub(crate) fn link(&self, linked: &Linked, held: &mut Held<'_, LOCK>) {
+        let total = self.linked.load(Relaxed).wrapping_add(linked.names);
+        self.linked.store(total, Relaxed);
+        self.grow(total, held);
+        // From behind, since what comes last is found first.
+        for &number in &linked.pages {
+            // INVARIANT: The number leads to the page before the list holds it.
+            self.each_node(number, held, Self::insert);
+        }
+    }
+
     /// Unlinks what [`Names::link`] has linked.
     pub(crate) fn unlink(&self, linked: &Linked, held: &mut Held<'_, LOCK>) {
-        let mut names = 0u32;
-        for &number in &linked.0 {
-            names = names.wrapping_add(self.each_node(number, held, Self::remove));
+        for &number in &linked.pages {
+            self.each_node(number, held, Self::remove);
         }
-        self.linked
-            .store(self.linked.load(Relaxed).wrapping_sub(names), Relaxed);
+        let total = self.linked.load(Relaxed).wrapping_sub(linked.names);
+        self.linked.store(total, Relaxed);
         let guard = PreemptGuard::new();
-        for &number in &linked.0 {
+        for &number in &linked.pages {
             // INVARIANT: The list does not hold the number any more. The page gives it back once no
             // reader is left.
             if let Some(slot) = self.pages.get(number, &guard) {
@@ -452,36 +460,26 @@ impl Names {
     }
 
     /// Calls `f` for the nodes of a page that have a name, the last one first, with the bucket of
-    /// each. Returns how many there are.
+    /// each.
     fn each_node(
         &self,
         number: u32,
         held: &mut Held<'_, LOCK>,
         f: fn(&Self, u32, Element<'_>, &mut Held<'_, LOCK>),
-    ) -> u32 {
+    ) {
         let buckets = self.buckets.load(Relaxed);
-        let mut names = 0u32;
         let guard = PreemptGuard::new();
         let slot = self.pages.get(number, &guard);
         let page = slot.and_then(|slot| slot.page.load(&guard));
-        for (i, node) in page
-            .map_or(&[][..], |page| &page.nodes)
-            .iter()
-            .enumerate()
-            .rev()
-        {
-            if node.key == 0 {
-                continue;
-            }
+        let nodes = page.map_or(&[][..], |page| &page.nodes);
+        for (i, node) in nodes.iter().enumerate().rev().filter(|(_, n)| n.key != 0) {
             let element = Element {
                 id: number.wrapping_mul(PAGE).wrapping_add(i as u32),
                 next: &node.next,
                 key: node.key,
             };
             f(self, Self::bucket(node.key, buckets), element, held);
-            names = names.wrapping_add(1);
         }
-        names
     }
 
     /// Frees the table, when no name is left.
@@ -526,18 +524,22 @@ impl Lack {
 /// The names of one plugin that are not linked yet.
 pub(crate) struct NameSet {
     pages: KVec<KBox<RcuBox<Page>>>,
-    names: u32,
     linked: Linked,
 }
 
-/// The numbers of the pages that hold the names of one plugin, the last page's first.
+/// The names of one plugin that have numbers.
 #[derive(Default)]
-pub(crate) struct Linked(KVec<u32>);
+pub(crate) struct Linked {
+    /// The numbers of their pages, the last page's first.
+    pages: KVec<u32>,
+    /// How many there are.
+    names: u32,
+}
 
 impl Linked {
     /// The first page's; 0 where there is none.
     pub(crate) fn first(&self) -> u32 {
-        self.0.last().copied().unwrap_or(0)
+        self.pages.last().copied().unwrap_or(0)
     }
 }
 
@@ -550,11 +552,10 @@ impl NameSet {
 
         let mut this = Self {
             pages: KVec::with_capacity(items.div_ceil(PAGE) as usize, GFP_KERNEL)?,
-            names: 0,
-            linked: Linked(KVec::with_capacity(
-                items.div_ceil(PAGE) as usize,
-                GFP_KERNEL,
-            )?),
+            linked: Linked {
+                pages: KVec::with_capacity(items.div_ceil(PAGE) as usize, GFP_KERNEL)?,
+                names: 0,
+            },
         };
         for first in (0..items).step_by(PAGE as usize) {
             let len = PAGE.min(items.wrapping_sub(first));
@@ -599,7 +600,7 @@ impl NameSet {
         if let Some(node) = node.filter(|_| !name.is_empty()) {
             // INVARIANT: Keys are odd.
             node.key = key(name.to_cstr());
-            self.names = self.names.wrapping_add(1);
+            self.linked.names = self.linked.names.wrapping_add(1);
         }
     }
 }

@@ -4,8 +4,8 @@
 //!
 //! Readers count the symbols of all plugins newest first, as the list has them. Counted from the
 //! oldest, a symbol keeps its number when others come; so a registration adds one entry at the end,
-//! and only a removal moves what came after it. While entries are moved, readers walk the list, which
-//! remains the truth.
+//! and only a removal moves what came after it. Who reads while entries are moved walks the list,
+//! which remains the truth.
 
 use super::{
     lock::LOCK,
@@ -32,7 +32,7 @@ use kernel::{
 
 /// One plugin, or the end.
 pub(crate) struct Entry {
-    /// The number of the first page of its names, which leads to the plugin.
+    /// The number of the first page of its names, which leads to the plugin; 0 for one that goes.
     page: Atomic<u32>,
     /// How many symbols all plugins in front of it have.
     first: Atomic<u32>,
@@ -189,20 +189,21 @@ impl Order {
         });
     }
 
-    fn is_gone(&self, i: u32, held: &Held<'_, LOCK>) -> bool {
-        let plugin = NAMES.plugin_of(self.page(i, held), held);
-        plugin.is_none_or(|plugin| plugin.tables(held).is_none())
+    /// Marks a plugin for [`Order::remove`].
+    pub(crate) fn mark(&self, page: u32, held: &mut Held<'_, LOCK>) {
+        let len = self.len.load(Relaxed);
+        if let Some(at) = (0..len).rev().find(|&i| self.page(i, held) == page) {
+            self.set_page(at, 0, held);
+        }
     }
 
-    /// Takes out the `n` plugins that have no tables any more.
+    /// Takes out the `n` plugins that are marked. Under `stop_machine()`, so that no number changes
+    /// before the eyes of a reader.
     pub(crate) fn remove(&self, n: usize, held: &mut Held<'_, LOCK>) {
         let len = self.len.load(Relaxed);
         // Often they are the newest.
-        let Some(at) = (0..len)
-            .rev()
-            .filter(|&i| self.is_gone(i, held))
-            .nth(n.wrapping_sub(1))
-        else {
+        let marked = (0..len).rev().filter(|&i| self.page(i, held) == 0);
+        let Some(at) = marked.take(n).last() else {
             return;
         };
         self.change(held, |held| {
@@ -210,9 +211,9 @@ impl Order {
             let mut total = self.first(at, held);
             let mut first = total;
             for i in at..len {
-                let end = self.first(i.wrapping_add(1), held);
-                if !self.is_gone(i, held) {
-                    self.set_page(to, self.page(i, held), held);
+                let (page, end) = (self.page(i, held), self.first(i.wrapping_add(1), held));
+                if page != 0 {
+                    self.set_page(to, page, held);
                     self.set_first(to, total, held);
                     total = total.wrapping_add(end.wrapping_sub(first));
                     to = to.wrapping_add(1);

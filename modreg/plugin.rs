@@ -62,6 +62,13 @@ pub(crate) struct Links {
     pub(crate) core: Option<(KBox<RcuBox<Tables>>, Linked)>,
 }
 
+impl Links {
+    /// The number of the first page of its names; 0 where it has none.
+    pub(crate) fn page(&self) -> u32 {
+        self.names.as_ref().map_or(0, Linked::first)
+    }
+}
+
 /// A registered plugin.
 ///
 /// # Invariants

@@ -17,7 +17,6 @@ use super::{
     name::Name,
     names::{
         self,
-        Linked,
         NameSet,
         NAMES, //
     },
@@ -262,18 +261,23 @@ fn publish(plugin: &Arc<Plugin>, content: Content, at_once: bool) -> Result<bool
             None => {}
         }
     };
-    // The order of publication is modelled in tests/litmus/registry-publish.litmus.
+    // The order of publication is modelled in tests/litmus/registry-publish.litmus: who finds the
+    // plugin finds it on the list too, whether he walks it or counts.
     let mut held = Held::new(&mut lock);
+    let names = NAMES.enter(&mut names, &mut held);
     plugin.publish(full, &mut held);
     let entry = PLUGINS.add(node, &mut held);
+    ORDER.push(names.first(), symbols, &mut held);
     change.apply(&mut held);
-    let linked = NAMES.link(&mut names, &mut held);
-    let init = init.as_mut().map(|init| NAMES.link(init, &mut held));
-    ORDER.push(linked.first(), symbols, &mut held);
+    NAMES.link(&names, &mut held);
+    let init = init.as_mut().map(|init| NAMES.enter(init, &mut held));
+    if let Some(init) = &init {
+        NAMES.link(init, &mut held);
+    }
     count_change(&mut held);
     *plugin.links().as_mut(&mut lock) = Links {
         entry: Some(entry),
-        names: Some(linked),
+        names: Some(names),
         core: core.zip(init),
     };
     let (live, _none) = if at_once {
@@ -305,13 +309,14 @@ fn go_live(plugin: &Plugin, lock: &mut GlobalGuard<LOCK>) -> (bool, Option<Retir
         return (false, None);
     }
     let links = plugin.links().as_mut(lock);
-    let page = links.names.as_ref().map_or(0, Linked::first);
+    let page = links.page();
     let (core, init) = links.core.take().unzip();
+    let symbols = core.as_ref().map(|core| core.symtab.len());
     let mut held = Held::new(lock);
-    if let Some(core) = &core {
-        ORDER.shrink(page, core.symtab.len(), &mut held);
-    }
     let full = plugin.go_live(core, &mut held);
+    if let Some(symbols) = symbols {
+        ORDER.shrink(page, symbols, &mut held);
+    }
     if let Some(init) = init {
         NAMES.unlink(&init, &mut held);
     }
@@ -356,9 +361,10 @@ pub(crate) fn unregister(plugins: &[Arc<Plugin>]) -> Result {
         return Err(EBUSY);
     }
     for plugin in plugins {
-        if let Some(entry) = plugin.links().as_mut(&mut lock).entry.take() {
+        let links = plugin.links().as_mut(&mut lock);
+        if let Some(entry) = links.entry.take() {
             // There is room.
-            let _ = entries.push_within_capacity(entry);
+            let _ = entries.push_within_capacity((entry, links.page()));
         }
     }
     drop(lock);
@@ -371,9 +377,9 @@ pub(crate) fn unregister(plugins: &[Arc<Plugin>]) -> Result {
         }
     }
     unlink(plugins, move |held| {
-        for entry in entries {
+        for (entry, page) in entries {
             // There is room; without, it would be freed after a grace period.
-            let _ = retired.push_within_capacity(take_off(entry, held));
+            let _ = retired.push_within_capacity(take_off(entry, page, held));
         }
         retired
     })
@@ -384,10 +390,11 @@ fn remove_now(plugin: &Arc<Plugin>) {
     let mut lock = LOCK.lock();
     if plugin.must_go(&Held::new(&mut lock)) {
         trace::plugin_going(plugin.name());
-        let entry = plugin.links().as_mut(&mut lock).entry.take();
+        let links = plugin.links().as_mut(&mut lock);
+        let (entry, page) = (links.entry.take(), links.page());
         drop(lock);
         let done = unlink(core::slice::from_ref(plugin), |held| {
-            entry.map(|entry| take_off(entry, held))
+            entry.map(|entry| take_off(entry, page, held))
         });
         if done.is_err() {
             pr_err!("{}: not unlinked\n", plugin.name());
@@ -406,8 +413,9 @@ fn remove_now(plugin: &Arc<Plugin>) {
 type Removed = (Retired<Node<Arc<Plugin>>>, Option<Retired<Tables>>);
 
 /// Takes a plugin off the list, and away from readers that find it through the index.
-fn take_off(entry: Entry<Arc<Plugin>, LOCK>, held: &mut Held<'_, LOCK>) -> Removed {
+fn take_off(entry: Entry<Arc<Plugin>, LOCK>, page: u32, held: &mut Held<'_, LOCK>) -> Removed {
     let tables = entry.clear(held);
+    ORDER.mark(page, held);
     (entry.remove(held), tables)
 }
 
@@ -427,6 +435,7 @@ where
     let mut change = Change::remove(plugins, &held).ok();
     let gone = stop_machine(|_stopped| {
         let off = off(&mut held);
+        ORDER.remove(plugins.len(), &mut held);
         let last = last.and_then(|last| LAST_UNLOADED.replace(Some(last), &mut held));
         (off, last)
     })?;
@@ -434,7 +443,6 @@ where
     if let Some(change) = &mut change {
         change.apply(&mut held);
     }
-    ORDER.remove(plugins.len(), &mut held);
     count_change(&mut held);
     for plugin in plugins {
         let Links { names, core, .. } = mem::take(plugin.links().as_mut(&mut lock));
