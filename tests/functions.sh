@@ -31,10 +31,11 @@ load()
 	insmod "./$1.ko" "${@:2}"
 }
 
-# Like load(), for what is to be refused; the reason goes to the kernel log only.
+# Like load(), for what is to be refused; the reason goes to the kernel log only. That of busybox would
+# try a second time.
 refuses()
 {
-	! load "$@" 2> /dev/null
+	! command insmod "./$1.ko" "${@:2}" 2> /dev/null
 }
 
 loaded()

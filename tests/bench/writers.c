@@ -214,8 +214,8 @@ static const struct module *find_modreg(void)
 }
 
 /*
- * Before each measurement: what the last one has left to others is done, and they have gone idle; to
- * wake them is part of a stop.
+ * Before each measurement: what the last one has left to others is done, and they have gone idle;
+ * to wake them is part of a stop.
  */
 static void settle(void)
 {
