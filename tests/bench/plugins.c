@@ -3,7 +3,7 @@
  * What is registered with modreg while it is measured: the loaded modules, and plugins made here,
  * whose symbols stand 16 bytes apart in memory of their own.
  *
- *   plugins modules		registers each LIVE module that is not registered yet
+ *   plugins modules		registers each LIVE module that is not registered yet, oldest first
  *   plugins make GROUP N SYMS	registers GROUP0 ... GROUP<N-1> with SYMS symbols each
  *   plugins drop NAMES		unregisters those, all in one call
  */
