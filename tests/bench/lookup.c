@@ -317,10 +317,10 @@ static int collect_questions(const struct table *t, void *data)
 		const Elf_Sym *sym = &t->symtab[i];
 		struct question *q = &qs->list[qs->num];
 
-		/* What is asked by name must be found again. */
-		if (!is_placed(t, sym))
-			continue;
+		/* What is asked by name must be found again; this module has helpers of these names. */
 		q->name = t->strtab + sym->st_name;
+		if (!is_placed(t, sym) || strstr(q->name, "rust_helper_"))
+			continue;
 		q->addr = sym->st_value + sym->st_size / 2;
 		q->table = t->name;
 		qs->num++;
