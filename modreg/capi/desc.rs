@@ -75,7 +75,7 @@ pub(super) struct Start<'a> {
 }
 
 impl<'a> Start<'a> {
-    /// Checks the descriptor's parameters. There is nothing to do without arguments and an init
+    /// Checks the descriptor's parameters. Returns nothing where there are neither arguments nor an init
     /// callback.
     ///
     /// # Safety

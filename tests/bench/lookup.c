@@ -317,7 +317,7 @@ static int collect_questions(const struct table *t, void *data)
 		const Elf_Sym *sym = &t->symtab[i];
 		struct question *q = &qs->list[qs->num];
 
-		/* What is asked by name must be found again; this module has helpers of these names. */
+		/* What is asked by name must be found again; this module has such helpers too. */
 		q->name = t->strtab + sym->st_name;
 		if (!is_placed(t, sym) || strstr(q->name, "rust_helper_"))
 			continue;
