@@ -61,6 +61,13 @@ pub(crate) static ORDER: Order = Order {
 /// An entry is being moved.
 pub(crate) struct Moving;
 
+/// Where a plugin came into the order. Removals move it towards the front, and nothing moves it back.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Place {
+    at: u32,
+    page: u32,
+}
+
 impl Order {
     /// The plugin that has the `n`-th symbol, newest plugin first, and which of the plugin's symbols
     /// that is; nothing where there are fewer. Logarithmic; from any context.
@@ -155,13 +162,22 @@ impl Order {
 
     /// Adds the newest plugin, which `page` leads to and which has that many symbols; there must be
     /// room.
-    pub(crate) fn push(&self, page: u32, symbols: u32, held: &mut Held<'_, LOCK>) {
+    pub(crate) fn push(&self, page: u32, symbols: u32, held: &mut Held<'_, LOCK>) -> Place {
         let len = self.len.load(Relaxed);
         let end = len.wrapping_add(1);
         // INVARIANT: No reader looks at either before the last store.
         self.set_page(len, page, held);
         self.set_first(end, self.first(len, held).wrapping_add(symbols), held);
         self.len.store(end, Release);
+        Place { at: len, page }
+    }
+
+    /// Where the plugin is now.
+    fn find(&self, place: Place, held: &Held<'_, LOCK>) -> Option<u32> {
+        let newest = self.len.load(Relaxed).checked_sub(1)?;
+        (0..=place.at.min(newest))
+            .rev()
+            .find(|&i| self.page(i, held) == place.page)
     }
 
     /// Moves entries: readers look elsewhere meanwhile.
@@ -173,10 +189,10 @@ impl Order {
         self.changes.store(changes.wrapping_add(2), Release);
     }
 
-    /// Leaves as many symbols to the plugin that `page` leads to.
-    pub(crate) fn shrink(&self, page: u32, symbols: u32, held: &mut Held<'_, LOCK>) {
+    /// Leaves as many symbols to the plugin there.
+    pub(crate) fn shrink(&self, place: Place, symbols: u32, held: &mut Held<'_, LOCK>) {
         let len = self.len.load(Relaxed);
-        let Some(at) = (0..len).rev().find(|&i| self.page(i, held) == page) else {
+        let Some(at) = self.find(place, held) else {
             return;
         };
         self.change(held, |held| {
@@ -189,10 +205,9 @@ impl Order {
         });
     }
 
-    /// Marks a plugin for [`Order::remove`].
-    pub(crate) fn mark(&self, page: u32, held: &mut Held<'_, LOCK>) {
-        let len = self.len.load(Relaxed);
-        if let Some(at) = (0..len).rev().find(|&i| self.page(i, held) == page) {
+    /// Marks the plugin there for [`Order::remove`].
+    pub(crate) fn mark(&self, place: Place, held: &mut Held<'_, LOCK>) {
+        if let Some(at) = self.find(place, held) {
             self.set_page(at, 0, held);
         }
     }

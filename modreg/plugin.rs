@@ -6,6 +6,7 @@ use super::{
     lock::LOCK,
     name::Name,
     names::Linked,
+    order::Place,
     primitives::{
         callback::Callback,
         module::{
@@ -55,18 +56,13 @@ pub(crate) enum State {
 pub(crate) struct Links {
     /// What takes the plugin off the list.
     pub(crate) entry: Option<Entry<Arc<Plugin>, LOCK>>,
+    /// Where it came into the order.
+    pub(crate) place: Place,
     /// Its names.
     pub(crate) names: Option<Linked>,
     /// The tables without what is in init regions, for when the plugin is LIVE, and the names that
     /// it has until then.
     pub(crate) core: Option<(KBox<RcuBox<Tables>>, Linked)>,
-}
-
-impl Links {
-    /// The number of the first page of its names; 0 where it has none.
-    pub(crate) fn page(&self) -> u32 {
-        self.names.as_ref().map_or(0, Linked::first)
-    }
 }
 
 /// A registered plugin.

@@ -22,6 +22,7 @@ use super::{
     },
     order::{
         Order,
+        Place,
         ORDER, //
     },
     plugin::{
@@ -267,7 +268,7 @@ fn publish(plugin: &Arc<Plugin>, content: Content, at_once: bool) -> Result<bool
     let names = NAMES.enter(&mut names, &mut held);
     plugin.publish(full, &mut held);
     let entry = PLUGINS.add(node, &mut held);
-    ORDER.push(names.first(), symbols, &mut held);
+    let place = ORDER.push(names.first(), symbols, &mut held);
     change.apply(&mut held);
     NAMES.link(&names, &mut held);
     let init = init.as_mut().map(|init| NAMES.enter(init, &mut held));
@@ -277,6 +278,7 @@ fn publish(plugin: &Arc<Plugin>, content: Content, at_once: bool) -> Result<bool
     count_change(&mut held);
     *plugin.links().as_mut(&mut lock) = Links {
         entry: Some(entry),
+        place,
         names: Some(names),
         core: core.zip(init),
     };
@@ -309,13 +311,13 @@ fn go_live(plugin: &Plugin, lock: &mut GlobalGuard<LOCK>) -> (bool, Option<Retir
         return (false, None);
     }
     let links = plugin.links().as_mut(lock);
-    let page = links.page();
+    let place = links.place;
     let (core, init) = links.core.take().unzip();
     let symbols = core.as_ref().map(|core| core.symtab.len());
     let mut held = Held::new(lock);
     let full = plugin.go_live(core, &mut held);
     if let Some(symbols) = symbols {
-        ORDER.shrink(page, symbols, &mut held);
+        ORDER.shrink(place, symbols, &mut held);
     }
     if let Some(init) = init {
         NAMES.unlink(&init, &mut held);
@@ -364,7 +366,7 @@ pub(crate) fn unregister(plugins: &[Arc<Plugin>]) -> Result {
         let links = plugin.links().as_mut(&mut lock);
         if let Some(entry) = links.entry.take() {
             // There is room.
-            let _ = entries.push_within_capacity((entry, links.page()));
+            let _ = entries.push_within_capacity((entry, links.place));
         }
     }
     drop(lock);
@@ -377,9 +379,9 @@ pub(crate) fn unregister(plugins: &[Arc<Plugin>]) -> Result {
         }
     }
     unlink(plugins, move |held| {
-        for (entry, page) in entries {
+        for (entry, place) in entries {
             // There is room; without, it would be freed after a grace period.
-            let _ = retired.push_within_capacity(take_off(entry, page, held));
+            let _ = retired.push_within_capacity(take_off(entry, place, held));
         }
         retired
     })
@@ -391,10 +393,10 @@ fn remove_now(plugin: &Arc<Plugin>) {
     if plugin.must_go(&Held::new(&mut lock)) {
         trace::plugin_going(plugin.name());
         let links = plugin.links().as_mut(&mut lock);
-        let (entry, page) = (links.entry.take(), links.page());
+        let (entry, place) = (links.entry.take(), links.place);
         drop(lock);
         let done = unlink(core::slice::from_ref(plugin), |held| {
-            entry.map(|entry| take_off(entry, page, held))
+            entry.map(|entry| take_off(entry, place, held))
         });
         if done.is_err() {
             pr_err!("{}: not unlinked\n", plugin.name());
@@ -413,9 +415,9 @@ fn remove_now(plugin: &Arc<Plugin>) {
 type Removed = (Retired<Node<Arc<Plugin>>>, Option<Retired<Tables>>);
 
 /// Takes a plugin off the list, and away from readers that find it through the index.
-fn take_off(entry: Entry<Arc<Plugin>, LOCK>, page: u32, held: &mut Held<'_, LOCK>) -> Removed {
+fn take_off(entry: Entry<Arc<Plugin>, LOCK>, place: Place, held: &mut Held<'_, LOCK>) -> Removed {
     let tables = entry.clear(held);
-    ORDER.mark(page, held);
+    ORDER.mark(place, held);
     (entry.remove(held), tables)
 }
 
@@ -444,7 +446,8 @@ where
         change.apply(&mut held);
     }
     count_change(&mut held);
-    for plugin in plugins {
+    // Of equal names the newest plugin's come first, and the newest are likely to be the last here.
+    for plugin in plugins.iter().rev() {
         let Links { names, core, .. } = mem::take(plugin.links().as_mut(&mut lock));
         let mut held = Held::new(&mut lock);
         for names in [names, core.unzip().1].iter().flatten() {
