@@ -55,7 +55,7 @@ modules: ## build modreg.ko and the samples (KDIR=..., or FLAVOUR=... and KVERSI
 
 .PHONY: run
 run: modules ## boot a guest and show modreg at work in it
-	@scripts/boot --limit 120 $(KDIR) 'scripts/demo $(out)'
+	@scripts/boot --limit 420 $(KDIR) 'scripts/demo $(out)'
 
 # Some tests run on debug kernels too, or only there: their '# on:' lines say so.
 others = $(if $(asked),,$(filter-out first,$(sort \
