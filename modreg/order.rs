@@ -65,6 +65,7 @@ pub(crate) struct Moving;
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Place {
     at: u32,
+    /// As the entry's.
     page: u32,
 }
 

@@ -168,6 +168,10 @@ table=$(< "$mirror/table")
 printf '# %s\n' "${table//$'\n'/$'\n# '}"
 for kind in "${kinds[@]}"; do
 	read -r asked equal different < <(grep "^$kind  " <<< "$table" | grep -oE '[0-9]+ +[0-9]+ +[0-9]+$')
+	if [[ $kind = exception* && $asked = 0 ]] && ! compgen -G '/sys/module/*/sections/__ex_table' > /dev/null; then
+		ktap_test_skip "$kind: no module has any"
+		continue
+	fi
 	result "$kind: $asked asked, $equal equal" test "$asked" -gt 0 -a "$different" -eq 0
 done
 result "nothing is left" eval 'rmmod modreg_mirror && empty plugins && empty kallsyms && rmmod modreg'

@@ -28,7 +28,7 @@ echo 0 > $knobs/fail_page_alloc/min-order
 
 # fail_nth ACTION...: does it with the n-th allocation of it failing, until there are no more.
 #   FILE [TEXT]     opens a file, writes the text to it, reads it whole
-#   MODULE.ko...    loads modules, and unloads them again
+#   MODULE.ko       loads a module, and unloads it again; from memory, as other filesystems need not bear it
 fail_nth()
 {
 	python3 - "$@" <<- 'END'
@@ -54,14 +54,10 @@ fail_nth()
 		    finally:
 		        os.close(file)
 
-		def load(path):
-		    file = os.open(path, os.O_RDONLY)
-		    try:
-		        call(finit_module, file, b"", 0)
-		    finally:
-		        os.close(file)
-
 		module = sys.argv[1].endswith(".ko")
+		if module:
+		    name = sys.argv[1][:-3].encode()
+		    file = os.open(f"/tmp/{sys.argv[1]}", os.O_RDONLY)
 		want = None if module else ask(*sys.argv[1:])
 		refused = 0
 		for n in range(1, 5000):
@@ -69,7 +65,7 @@ fail_nth()
 		    os.pwrite(nth, b"%d" % n, 0)
 		    try:
 		        if module:
-		            load(sys.argv[1])
+		            call(finit_module, file, b"", 0)
 		        else:
 		            have = ask(*sys.argv[1:])
 		    except OSError as e:
@@ -80,7 +76,7 @@ fail_nth()
 		        sys.exit(f"# allocation {n}: {os.strerror(err)}, {have}")
 		    refused += err != 0
 		    if module and not err:
-		        call(delete_module, os.path.basename(sys.argv[1])[:-3].encode(), os.O_NONBLOCK)
+		        call(delete_module, name, os.O_NONBLOCK)
 		    if left:
 		        break
 		print(f"# {n - 1} allocations, {refused} of them refused")
@@ -108,6 +104,7 @@ for name in broken.forgets broken.confuses; do
 	result "$name is found out" eval "! run_case $name > /dev/null"
 done
 
+cp modreg.ko modreg_sample_{c,rust}.ko /tmp
 result "sample C" fail_nth modreg_sample_c.ko
 result "sample Rust" fail_nth modreg_sample_rust.ko
 load modreg_sample_c
