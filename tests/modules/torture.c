@@ -28,6 +28,7 @@
 #include <linux/kthread.h>
 #include <linux/linkage.h>
 #include <linux/sched/task.h>
+#include <linux/timekeeping.h>
 #include <linux/workqueue.h>
 #include <asm/ibt.h>
 
@@ -47,7 +48,7 @@ struct slot slots[SLOTS];
 unsigned int hot;
 atomic_long_t errors;
 
-static unsigned long began;
+static time64_t began;
 static bool running;
 static struct modreg_plugin *oops_plugin;
 
@@ -108,10 +109,10 @@ static struct modreg_plugin *register_oops_plugin(void)
 
 static int status(char *buffer, size_t size)
 {
-	unsigned long seconds = running ? (jiffies - began) / HZ : 0;
+	time64_t seconds = running ? ktime_get_seconds() - began : 0;
 
 	return scnprintf(buffer, size,
-			 "%lu s: asked in process %lu, softirq %lu, hardirq %lu, NMI %lu; registered %ld, failed %ld, refused %ld, unregistered %ld, %ld of them in batches, busy %ld; errors %ld",
+			 "%lld s: asked in process %lu, softirq %lu, hardirq %lu, NMI %lu; registered %ld, failed %ld, refused %ld, unregistered %ld, %ld of them in batches, busy %ld; errors %ld",
 			 seconds, asked_in(PROCESS), asked_in(SOFTIRQ), asked_in(HARDIRQ),
 			 asked_in(NMI), happened(REGISTERED),
 			 happened(FAILED), happened(REFUSED),
@@ -174,7 +175,7 @@ static int torture_begin(void)
 	if (err)
 		return err;
 	running = true;
-	began = jiffies;
+	began = ktime_get_seconds();
 	schedule_delayed_work(&teller, 10 * HZ);
 	return 0;
 }
