@@ -69,8 +69,9 @@ test-modules: modules
 
 .PHONY: test
 test: test-modules ## run the tests in guests: ends in 'N passed, N failed' (TESTS=... for some of them)
-	@$(foreach kernel,$(others),$(MAKE) FLAVOUR=$(kernel) EXPORTS= test-modules &&) \
-	scripts/test $(KDIR) $(foreach kernel,$(others),$$(scripts/rust-kdir $(kernel) $(KVERSION))) $(TESTS)
+	@kdirs=$$(for kernel in $(others); do scripts/rust-kdir $$kernel $(KVERSION) || exit; done) && \
+	echo "$$kdirs" | xargs -r -P 2 -I{} $(MAKE) KDIR={} EXPORTS= test-modules && \
+	scripts/test $(KDIR) $$kdirs $(TESTS)
 
 .PHONY: quick
 quick: ## the developer's inner loop: the KUnit suites, under User-mode Linux
