@@ -26,9 +26,12 @@ unprivileged()
 # what the kernel's own say, and no more.
 same()
 {
-	local ours
-	ours=$($1 "cat $modreg/kallsyms") &&
-		says "$($1 "cat /proc/kallsyms" | grep '\[test_modreg_owner\]$')" echo "$ours" &&
+	local proc=$symbols
+	# Who sees no addresses sees zeros in each line. To read all of it again takes long.
+	case $($1 "grep -m 1 ' [tT] ' /proc/kallsyms") in
+	0000000000000000*) proc=$(sed -E 's/^[0-9a-f]{16}/0000000000000000/' <<< "$symbols") ;;
+	esac
+	says "$proc" eval "$1 'cat $modreg/kallsyms'" &&
 		says "$($1 "cat /proc/modules" | awk '$1 == "test_modreg_owner" { print $1, $2, $6 }')" \
 			eval "$1 'cat $modreg/plugins' | awk '{ print \$1, \$2, \$6 }'"
 }
@@ -53,6 +56,8 @@ if [[ ! -e $lockdown ]]; then
 fi
 load modreg && load test_modreg_owner mode=module || ktap_exit_fail_msg "cannot load the modules"
 chmod 755 /sys/kernel/debug
+echo 0 > $kptr_restrict
+symbols=$(grep '\[test_modreg_owner\]$' /proc/kallsyms)
 ktap_print_header
 ktap_set_plan 25
 

@@ -85,8 +85,11 @@ oops()
 
 show_status()
 {
+	local i
 	sed 's/^/# /' "$torture/status"
-	sleep 10
+	for ((i = 0; i < 10; i++)); do
+		[[ -e $counts/stop ]] || sleep 1
+	done
 }
 
 loud()
@@ -120,7 +123,8 @@ done
 sleep $((seconds * 3 / 4))
 while ((SECONDS < end)); do
 	oops && echo oops >> "$counts/oops" || echo oops >> "$counts/failed"
-	sleep $((seconds / 8))
+	left=$((end - SECONDS))
+	((left <= 0)) || sleep $((left < seconds / 8 ? left : seconds / 8))
 done
 touch "$counts/stop"
 wait
