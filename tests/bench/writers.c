@@ -239,7 +239,7 @@ static s64 mean_insert(unsigned int num, bool stop)
 
 static int step_batch(struct seq_buf *out, const struct module *modreg)
 {
-	u64 start, step, whole, one, hundred, noop, seen, bare;
+	u64 start, step, whole, one = 0, hundred, noop = 0, seen, bare;
 	unsigned int num, i;
 	s64 rcu, stop;
 	int err;
@@ -275,23 +275,22 @@ static int step_batch(struct seq_buf *out, const struct module *modreg)
 	if (err)
 		return err;
 
+	/* In turns: right behind another, a stop meets CPUs that have not gone idle yet. */
 	settle();
-	start = ktime_get_ns();
-	for (i = 0; i < STOPS; i++)
+	for (i = 0; i < STOPS && !err; i++) {
+		start = ktime_get_ns();
 		stop_machine(nothing, NULL, NULL);
-	noop = (ktime_get_ns() - start) / STOPS;
-
-	settle();
-	start = ktime_get_ns();
-	for (i = 0; i < STOPS && !err; i++)
+		noop += ktime_get_ns() - start;
+		start = ktime_get_ns();
 		err = small_drop(1);
-	one = (ktime_get_ns() - start) / STOPS;
+		one += ktime_get_ns() - start;
+	}
 	if (err)
 		return err;
 	seq_buf_printf(out, "\twhole=%llu\tsteps=%u\tstep=%llu\tsections=%u\tseen=%llu\tbare=%llu",
 		       whole, MANY, step, num, seen, bare);
 	seq_buf_printf(out, "\trcu=%lld\tstop=%lld\tnoop=%llu\tone=%llu\thundred=%llu\n", rcu, stop,
-		       noop, one, hundred);
+		       noop / STOPS, one / STOPS, hundred);
 	return 0;
 }
 
