@@ -617,8 +617,11 @@ void generate(u32 seed, u32 first, u32 count, bool wrong)
 	first -= first % PLUGINS;
 	for (n = first; n - first < count && failed < 5; n++) {
 		failed += !generate_one(seed, n, wrong, &good);
-		if (n % PLUGINS == PLUGINS - 1)
+		if (n % PLUGINS == PLUGINS - 1) {
 			unregister_all();
+			/* The next group must not depend on what this one has left. */
+			memset(subjects, 0, (PLUGINS + 1) * sizeof(*subjects));
+		}
 		cond_resched();
 	}
 	unregister_all();

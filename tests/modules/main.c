@@ -73,7 +73,7 @@ bool test_check_str(const char *have, const char *want, const char *func, int li
 
 void test_hold(void)
 {
-	check(wait_for_completion_timeout(&release, 120 * HZ));
+	check(wait_for_completion_timeout(&release, 300 * HZ));
 }
 
 /* Begins what the checks belong to; end_case() tells whether one has failed. */
