@@ -70,7 +70,7 @@ test-modules: modules
 .PHONY: test
 test: test-modules ## run the tests in guests: ends in 'N passed, N failed' (TESTS=... for some of them)
 	@kdirs=$$(for kernel in $(others); do scripts/rust-kdir $$kernel $(KVERSION) || exit; done) && \
-	echo "$$kdirs" | xargs -r -P 2 -I{} $(MAKE) KDIR={} EXPORTS= test-modules && \
+	echo "$$kdirs" | xargs -r -P 2 -I{} make KDIR={} EXPORTS= test-modules && \
 	scripts/test $(KDIR) $$kdirs $(TESTS)
 
 .PHONY: quick
