@@ -15,7 +15,7 @@ address()
 calls()
 {
 	log_mark
-	echo "$1 $2" > "$test_modreg/call" && says "test_modreg: $1: $3" log
+	echo "$1 $2" > "$test_modreg/call" && matches "test_modreg: $1: $3" log
 }
 
 # checks SAMPLE ARGUMENT: 14 results.
