@@ -7,61 +7,46 @@
 //! address, from a faulting instruction to its fixup. It is what `kernel/module/` does for modules,
 //! for everybody else who owns code and data.
 
-/// The C contract, and what else bindgen makes for us.
-#[path = "modreg/bindings.rs"]
-mod bindings;
-
 /// The kernel's own primitives made safe.
-#[path = "modreg/primitives/mod.rs"]
+#[allow(dead_code)] // shared with the tests and with `rust_modreg_kallsyms.rs`
 mod primitives;
 
-// What is registered.
-#[path = "modreg/exports.rs"]
-mod exports;
-#[path = "modreg/extable.rs"]
-mod extable;
-#[path = "modreg/name.rs"]
-mod name;
-#[path = "modreg/plugin.rs"]
-mod plugin;
-#[path = "modreg/symtab.rs"]
-mod symtab;
-#[path = "modreg/tables.rs"]
-mod tables;
+/// The registry. A module below needs only those above it.
+mod modreg {
+    pub(crate) mod bindings;
+    pub(crate) mod error;
+    pub(crate) mod lock;
+    pub(crate) mod name;
+    pub(crate) mod trace;
 
-// The writers and the readers.
-#[path = "modreg/index.rs"]
-mod index;
-#[path = "modreg/lock.rs"]
-mod lock;
-#[path = "modreg/lookup.rs"]
-mod lookup;
-#[path = "modreg/names.rs"]
-mod names;
-#[path = "modreg/order.rs"]
-mod order;
-#[path = "modreg/refusal.rs"]
-mod refusal;
-#[path = "modreg/registry.rs"]
-mod registry;
-#[path = "modreg/segments.rs"]
-mod segments;
+    pub(crate) mod tables;
 
-// The faces: C callers, files, the log, tracepoints.
-#[path = "modreg/capi/mod.rs"]
-mod capi;
-#[path = "modreg/files.rs"]
-mod files;
-#[path = "modreg/report.rs"]
-mod report;
-#[path = "modreg/trace.rs"]
-mod trace;
+    pub(crate) mod plugin;
+
+    pub(crate) mod index;
+
+    pub(crate) mod registry;
+
+    pub(crate) mod lookup;
+
+    pub(crate) mod debugfs;
+    pub(crate) mod oops;
+
+    pub(crate) mod capi;
+}
 
 #[cfg(MODREG_KUNIT)]
-#[path = "tests/kunit/mod.rs"]
-mod kunit;
+mod tests {
+    mod kunit;
+}
 
 use kernel::prelude::*;
+use modreg::{
+    capi,
+    debugfs,
+    oops,
+    registry, //
+};
 
 module! {
     type: Modreg,
@@ -83,10 +68,10 @@ impl kernel::Module for Modreg {
         Ok(Self {
             _notifiers: [
                 primitives::notifier::register_module_notifier::<registry::Owners>()?,
-                primitives::notifier::register_die_notifier::<report::Report>()?,
-                primitives::notifier::register_panic_notifier::<report::Report>()?,
+                primitives::notifier::register_die_notifier::<oops::Report>()?,
+                primitives::notifier::register_panic_notifier::<oops::Report>()?,
             ],
-            _files: files::create(),
+            _files: debugfs::create(),
         })
     }
 }

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What bindgen reads: the C contract, the helpers, and the kernel's functions that the
- * kernel crate does not bind.
+ * What bindgen reads for primitives/: the helpers, and those functions of the kernel that
+ * the kernel crate does not bind.
  */
-#ifndef _MODREG_BINDINGS_HELPER_H
-#define _MODREG_BINDINGS_HELPER_H
 
 /* <linux/module_symbol.h> leaves this to others. */
 #include <linux/types.h>
@@ -15,9 +13,5 @@
 #include <linux/sort.h>
 #include <linux/stop_machine.h>
 
-#include <modreg.h>
-
-#include "helpers.h"
-#include "trace.h"
-
-#endif /* _MODREG_BINDINGS_HELPER_H */
+#include "helpers.c"
+#include "kernel_private.c"

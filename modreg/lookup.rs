@@ -5,28 +5,36 @@
 //! None takes a lock, allocates or sleeps, so all work in any context, an NMI included. What they
 //! return lives no longer than the caller's guard.
 
-use super::{
-    index::{
-        Index,
-        Place, //
+use crate::{
+    modreg::{
+        index::{
+            by_address::{
+                Index,
+                RegionMatch, //
+            },
+            by_name::{
+                Bearer,
+                NAMES, //
+            },
+            by_number::{
+                Moving,
+                ORDER, //
+            },
+        },
+        name::Name,
+        plugin::{
+            list::PLUGINS,
+            Plugin, //
+        },
+        tables::{
+            symtab::Found,
+            Tables, //
+        },
     },
-    name::Name,
-    names::{
-        Bearer,
-        NAMES, //
-    },
-    order::{
-        Moving,
-        ORDER, //
-    },
-    plugin::Plugin,
     primitives::{
-        borrowed::CName,
+        cstr::ThinCStr,
         preempt::PreemptGuard, //
     },
-    registry::PLUGINS,
-    symtab::Found,
-    tables::Tables, //
 };
 use core::{
     ffi::CStr,
@@ -90,7 +98,7 @@ pub(crate) fn address_lookup(
     addr: usize,
     guard: &PreemptGuard,
 ) -> Option<(&Plugin, Option<Found<'_>>)> {
-    let Place {
+    let RegionMatch {
         plugin,
         tables,
         region,
@@ -105,7 +113,7 @@ pub(crate) struct Kallsym<'g> {
     /// Its type letter.
     pub(crate) letter: u8,
     /// Its name; empty for some that only debuggers care for.
-    pub(crate) name: CName<'g>,
+    pub(crate) name: ThinCStr<'g>,
     /// Its plugin's name.
     pub(crate) plugin: &'g Name,
     /// Whether its plugin exports it.
@@ -160,7 +168,7 @@ pub(crate) fn kallsyms_lookup_name<'g>(name: &'g CStr, guard: &'g PreemptGuard) 
         .then(|| bytes.iter().position(|&b| b == b':'))
         .flatten()
         // Behind the longest name of a plugin it belongs to the symbol, as in the kernel.
-        .filter(|&at| at < crate::bindings::MODREG_NAME_LEN as usize);
+        .filter(|&at| at < crate::modreg::bindings::MODREG_NAME_LEN as usize);
     let (plugin, symbol) = match colon {
         Some(colon) => {
             let symbol = bytes.get(colon.wrapping_add(1)..)?;

@@ -2,11 +2,13 @@
 
 //! The names of plugins.
 
-use super::primitives::{
-    borrowed::CName,
-    errno::enametoolong, //
+use crate::{
+    modreg::bindings,
+    primitives::{
+        cstr::ThinCStr,
+        errno::enametoolong, //
+    },
 };
-use crate::bindings;
 use core::ffi::CStr;
 use kernel::{
     fmt,
@@ -47,12 +49,12 @@ impl Name {
 
     /// The name as a string.
     pub(crate) fn as_cstr(&self) -> &CStr {
-        self.as_cname().to_cstr()
+        self.as_thin().to_cstr()
     }
 
     /// The name, without counting its bytes.
     #[inline]
-    pub(crate) fn as_cname(&self) -> CName<'_> {
+    pub(crate) fn as_thin(&self) -> ThinCStr<'_> {
         (&self.0).into()
     }
 

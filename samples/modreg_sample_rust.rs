@@ -3,7 +3,6 @@
 //! A plugin in Rust: a little code, a page of data and some start-up code, as a JIT compiler or a
 //! loader of firmware makes them at run time. Here the assembler makes them.
 
-#[path = "../include/modreg.rs"]
 mod modreg;
 
 use core::arch::global_asm;

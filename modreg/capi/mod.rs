@@ -5,32 +5,32 @@
 //! Here raw pointers become safe types. Together with `primitives` and `trace`, these are the only
 //! files that contain `unsafe`.
 
-mod desc;
+mod descriptor;
 mod module;
 mod params;
 
-use super::{
-    lock::LOCK,
-    lookup,
-    plugin::Plugin,
-    primitives::{
-        borrowed::{
-            Borrowed,
-            CName, //
+use crate::{
+    modreg::{
+        bindings::{
+            self,
+            modreg_find_symbol_arg,
+            modreg_plugin,
+            modreg_plugin_desc, //
         },
+        error::Refusal,
+        lock::LOCK,
+        lookup,
+        oops,
+        plugin::Plugin,
+        registry, //
+    },
+    primitives::{
+        borrowed::Borrowed,
+        cstr::ThinCStr,
         errno::edeadlk,
         preempt::PreemptGuard,
         stop_machine::can_stop_machine, //
     },
-    refusal::Refusal,
-    registry,
-    report, //
-};
-use crate::bindings::{
-    self,
-    modreg_find_symbol_arg,
-    modreg_plugin,
-    modreg_plugin_desc, //
 };
 use core::{
     ffi::CStr,
@@ -104,7 +104,7 @@ unsafe fn put<T>(out: *mut T, value: T) {
 /// # Safety
 ///
 /// `out` must be null or valid for writing of `len` bytes.
-unsafe fn put_name(out: *mut c_char, len: u32, name: CName<'_>) -> Option<isize> {
+unsafe fn put_name(out: *mut c_char, len: u32, name: ThinCStr<'_>) -> Option<isize> {
     (!out.is_null()).then(|| {
         // SAFETY: By the requirement of this function.
         name.copy_to(unsafe { core::slice::from_raw_parts_mut(out.cast(), len as usize) })
@@ -205,7 +205,7 @@ export! {
         // SAFETY: By the requirement of this function.
         let name = unsafe { string(desc.name) };
         // SAFETY: By the requirement of this function.
-        answer(name, unsafe { desc::register(desc) })
+        answer(name, unsafe { descriptor::register(desc) })
     }
 
     /// See `include/modreg.h`.
@@ -277,7 +277,7 @@ export! {
             return 0;
         };
         // SAFETY: By the requirement of this function.
-        unsafe { put_name(plugin, bindings::MODREG_NAME_LEN, owner.name().as_cname()) };
+        unsafe { put_name(plugin, bindings::MODREG_NAME_LEN, owner.name().as_thin()) };
         let Some(found) = found else {
             return 0;
         };
@@ -316,7 +316,7 @@ export! {
         unsafe {
             put(size, found.size);
             put(offset, found.offset);
-            put_name(plugin, bindings::MODREG_NAME_LEN, owner.name().as_cname());
+            put_name(plugin, bindings::MODREG_NAME_LEN, owner.name().as_thin());
             put_name(name, KSYM_NAME_LEN, found.name);
         }
         0
@@ -385,7 +385,7 @@ export! {
 
     /// See `include/modreg.h`.
     fn modreg_print_plugins() {
-        report::print_plugins();
+        oops::print_plugins();
     }
 }
 

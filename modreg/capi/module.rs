@@ -2,43 +2,43 @@
 
 //! From `struct module` to a plugin: the loader's own tables, borrowed in place.
 
-use super::{
-    desc::{
-        borrow,
-        Start, //
-    },
-    string, //
-};
 use crate::{
-    bindings::{
-        modreg_plugin_desc,
-        modreg_symtab, //
-    },
-    exports::Exports,
-    extable::Extable,
-    name::Name,
-    plugin::Plugin,
-    primitives::{
-        borrowed::{
-            Borrowed,
-            CName, //
+    modreg::{
+        bindings::{
+            modreg_plugin_desc,
+            modreg_symtab, //
         },
+        capi::{
+            descriptor::{
+                borrow,
+                Start, //
+            },
+            string, //
+        },
+        error::Refusal,
+        name::Name,
+        plugin::Plugin,
+        registry::{
+            self,
+            Content,
+            Ownership, //
+        },
+        tables::{
+            exports::Exports,
+            extable::Extable,
+            region::Region,
+            symtab::Symtab,
+            Tables, //
+        },
+    },
+    primitives::{
+        borrowed::Borrowed,
         callback::Callback,
+        cstr::ThinCStr,
         module::{
             Module,
             ModuleState, //
         },
-    },
-    refusal::Refusal,
-    registry::{
-        self,
-        Content,
-        Ownership, //
-    },
-    symtab::Symtab,
-    tables::{
-        Region,
-        Tables, //
     },
 };
 use kernel::{
@@ -178,7 +178,7 @@ unsafe fn strtab_size(kallsyms: &bindings::mod_kallsyms) -> usize {
         return 0;
     };
     // SAFETY: By the requirement of this function there is a string.
-    let name = unsafe { CName::from_ptr(kallsyms.strtab.wrapping_add(last)) };
+    let name = unsafe { ThinCStr::from_ptr(kallsyms.strtab.wrapping_add(last)) };
     last.wrapping_add(name.to_cstr().count_bytes())
         .wrapping_add(1)
 }

@@ -2,18 +2,20 @@
 
 //! Parsing a plugin's arguments, as `parse_args()`, which is not exported.
 
-use super::{
-    array,
-    string, //
-};
 use crate::{
-    bindings::{
-        modreg_param,
-        modreg_plugin_desc,
-        MODREG_MAX_PARAMS, //
+    modreg::{
+        bindings::{
+            modreg_param,
+            modreg_plugin_desc,
+            MODREG_MAX_PARAMS, //
+        },
+        capi::{
+            array,
+            string, //
+        },
+        error::Refusal, //
     },
-    primitives::borrowed::Borrowed,
-    refusal::Refusal, //
+    primitives::borrowed::Borrowed, //
 };
 use core::ptr;
 use kernel::{

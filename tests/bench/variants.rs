@@ -6,9 +6,6 @@
 
 #![allow(dead_code)]
 
-#[path = "../../modreg/bindings.rs"]
-mod bindings;
-#[path = "../../modreg/primitives/mod.rs"]
 mod primitives;
 
 use kernel::{

@@ -9,7 +9,7 @@
 
 here=$(cd "$(dirname "$0")/../compile_fail" && pwd)
 # The build makes what bindgen knows.
-export MODREG_BINDINGS=$OUT/glue/bindings_generated.rs
+export MODREG_PRIMITIVES_BINDINGS=$OUT/glue/primitives_generated.rs
 
 # fails FILE ERROR: whether compiling gives that error alone.
 fails()

@@ -15,7 +15,7 @@
 
 checkout=$(cd "$(dirname "$0")/../.." && pwd -P)
 torture=$(find "$OUT" -path '*/tests/modules/modreg_torture.ko' | head -n 1)
-sources=(Kbuild rust_modreg.rs modreg glue include samples)
+sources=(Kbuild rust_modreg.rs primitives modreg glue include samples)
 # Not below OUT, whose modules are installed for the tests.
 broken=$checkout/build/broken/${OUT##*/}
 # Most are seen within seconds.

@@ -2,36 +2,42 @@
 
 //! The indexes over all plugins, of addresses and of names, against a search that looks at all.
 
-use super::{
-    registry::value,
-    some,
-    tables::{
-        region,
-        symbols,
-        Described, //
-    }, //
-};
 use crate::{
-    exports::Exports,
-    extable::Extable,
-    lookup,
-    name::Name,
-    order::ORDER,
-    plugin::Plugin,
+    modreg::{
+        error::Refusal,
+        index::by_number::ORDER,
+        lookup,
+        name::Name,
+        plugin::{
+            list::PLUGINS,
+            Plugin, //
+        },
+        registry::{
+            self,
+            Content,
+            Ownership, //
+        },
+        tables::{
+            exports::Exports,
+            extable::Extable,
+            symtab::Symtab,
+            Tables, //
+        },
+    },
     primitives::{
         borrowed::Borrowed,
         callback::Callback,
         preempt::PreemptGuard, //
     },
-    refusal::Refusal,
-    registry::{
-        self,
-        Content,
-        Ownership,
-        PLUGINS, //
+    tests::kunit::{
+        registry::value,
+        some,
+        tables::{
+            region,
+            symbols,
+            Described, //
+        },
     },
-    symtab::Symtab,
-    tables::Tables, //
 };
 use core::ffi::CStr;
 use kernel::{

@@ -3,7 +3,7 @@
 //! The kernel's primitives made safe: who sees what, and when it is freed.
 
 use crate::{
-    lock::LOCK,
+    modreg::lock::LOCK,
     primitives::{
         preempt::{
             preemptible,
@@ -314,9 +314,9 @@ mod borrowed {
     use crate::primitives::borrowed::{
         full_name_hash,
         Borrowed,
-        CName,
         StrTab,
         Table, //
+        ThinCStr,
     };
     use core::ptr;
 
@@ -336,20 +336,20 @@ mod borrowed {
         check!(ptr::eq(&*lent, &NUMBERS));
         let mut own = KVVec::new();
         own.extend_from_slice(&NUMBERS, GFP_KERNEL)?;
-        check!(*Table::Lent(lent) == *Table::Own(own));
+        check!(*MaybeOwned::Lent(lent) == *MaybeOwned::Own(own));
         Ok(())
     }
 
     #[test]
     fn names() -> Result {
-        check!(CName::from(c"").is_empty());
-        check!(!CName::from(c"a").is_empty());
-        check!(CName::from(c"a").cmp(c"b".into()).is_lt());
-        check!(CName::from(c"ab").cmp(c"a".into()).is_gt());
-        check!(CName::from(c"ab").cmp(c"ab".into()).is_eq());
+        check!(ThinCStr::from(c"").is_empty());
+        check!(!ThinCStr::from(c"a").is_empty());
+        check!(ThinCStr::from(c"a").cmp(c"b".into()).is_lt());
+        check!(ThinCStr::from(c"ab").cmp(c"a".into()).is_gt());
+        check!(ThinCStr::from(c"ab").cmp(c"ab".into()).is_eq());
         check_eq!(full_name_hash(c"ab"), full_name_hash(c"ab"));
         check!(full_name_hash(c"ab") != full_name_hash(c"ba"));
-        check!(CName::from(c"abc").to_cstr() == c"abc");
+        check!(ThinCStr::from(c"abc").to_cstr() == c"abc");
         Ok(())
     }
 
@@ -366,7 +366,7 @@ mod borrowed {
             (c"L1", false),
             (c"x$", false),
         ] {
-            check_eq!(CName::from(name).is_mapping_symbol(), mapping);
+            check_eq!(ThinCStr::from(name).is_mapping_symbol(), mapping);
         }
         Ok(())
     }
@@ -374,11 +374,11 @@ mod borrowed {
     #[test]
     fn copies_are_cut_to_what_fits() -> Result {
         let mut buf = [0xff; 4];
-        check_eq!(CName::from(c"abc").copy_to(&mut buf), 3);
+        check_eq!(ThinCStr::from(c"abc").copy_to(&mut buf), 3);
         check_eq!(buf, *b"abc\0");
-        check!(CName::from(c"abcd").copy_to(&mut buf) < 0);
+        check!(ThinCStr::from(c"abcd").copy_to(&mut buf) < 0);
         check_eq!(buf, *b"abc\0");
-        check_eq!(CName::from(c"").copy_to(&mut buf), 0);
+        check_eq!(ThinCStr::from(c"").copy_to(&mut buf), 0);
         check_eq!(buf[0], 0);
         Ok(())
     }

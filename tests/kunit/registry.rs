@@ -2,26 +2,32 @@
 
 //! The writers, and what readers find after each of their steps.
 
-use super::{
-    indexes::numbers_agree,
-    some,
-    tables::{
-        region,
-        symbols, //
-    }, //
-};
 use crate::{
-    exports::{
-        Export,
-        Exports, //
-    },
-    extable::Extable,
-    lookup,
-    name::Name,
-    names::NAMES,
-    plugin::{
-        Plugin,
-        State, //
+    modreg::{
+        error::Refusal,
+        index::by_name::NAMES,
+        lookup,
+        name::Name,
+        plugin::{
+            list::PLUGINS,
+            Plugin,
+            State, //
+        },
+        registry::{
+            self,
+            Content,
+            Ownership, //
+        },
+        tables::{
+            exports::{
+                Export,
+                Exports, //
+            },
+            extable::Extable,
+            region::Region,
+            symtab::Symtab,
+            Tables, //
+        },
     },
     primitives::{
         borrowed::Borrowed,
@@ -29,17 +35,13 @@ use crate::{
         preempt::PreemptGuard,
         rcu::rcu_barrier, //
     },
-    refusal::Refusal,
-    registry::{
-        self,
-        Content,
-        Ownership,
-        PLUGINS, //
-    },
-    symtab::Symtab,
-    tables::{
-        Region,
-        Tables, //
+    tests::kunit::{
+        indexes::numbers_agree,
+        some,
+        tables::{
+            region,
+            symbols, //
+        },
     },
 };
 use core::ffi::CStr;

@@ -2,23 +2,29 @@
 
 //! What is registered: names, regions, symbols, exports and exception entries.
 
-use super::some;
 use crate::{
-    exports::{
-        Export,
-        Exports, //
+    modreg::{
+        name::Name,
+        tables::{
+            exports::{
+                Export,
+                Exports, //
+            },
+            region::Region,
+            symtab::{
+                Symbols,
+                Symtab, //
+            },
+        },
     },
-    name::Name,
-    primitives::borrowed::{
-        Borrowed,
-        StrTab,
-        Table, //
+    primitives::{
+        borrowed::{
+            Borrowed,
+            MaybeOwned, //
+        },
+        cstr::StrTab, //
     },
-    symtab::{
-        Symbols,
-        Symtab, //
-    },
-    tables::Region, //
+    tests::kunit::some, //
 };
 use core::ffi::CStr;
 use kernel::{
@@ -50,8 +56,8 @@ pub(super) fn symbols(described: &[Described<'_>]) -> Result<Arc<Symbols>> {
         types.push(b't', GFP_KERNEL)?;
         names.extend_from_slice(name.to_bytes_with_nul(), GFP_KERNEL)?;
     }
-    let names = some(StrTab::new(Table::Own(names)))?;
-    let symbols = Symbols::new(Table::Own(syms), names, Table::Own(types));
+    let names = some(StrTab::new(MaybeOwned::Own(names)))?;
+    let symbols = Symbols::new(MaybeOwned::Own(syms), names, MaybeOwned::Own(types));
     Ok(Arc::new(symbols, GFP_KERNEL)?)
 }
 

@@ -5,7 +5,6 @@
 //! Each file in `/sys/kernel/debug/test_modreg_rust` is a case: a write runs it, and fails where
 //! something is wrong, which the log tells.
 
-#[path = "../../include/modreg.rs"]
 mod modreg;
 
 use kernel::{

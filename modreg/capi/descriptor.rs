@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! From `struct modreg_plugin_desc` to a plugin: every member is checked, and what is wrong has one
+//! error.
+
+use crate::{
+    modreg::{
+        bindings::{
+            modreg_plugin_desc,
+            modreg_region,
+            modreg_region_flags_MODREG_INIT as INIT,
+            modreg_region_flags_MODREG_TEXT as TEXT,
+            modreg_symbol,
+            modreg_symbol_flags_MODREG_EXPORT as EXPORT,
+            modreg_symbol_flags_MODREG_EXPORT_GPL as EXPORT_GPL,
+            modreg_symtab,
+            MODREG_MAX_REGIONS,
+            MODREG_MAX_SYMBOLS, //
+        },
+        capi::{
+            array,
+            params,
+            string, //
+        },
+        error::Refusal,
+        name::Name,
+        plugin::Plugin,
+        registry::{
+            self,
+            Content,
+            Ownership, //
+        },
+        tables::{
+            exports::{
+                Export,
+                Exports, //
+            },
+            extable::Extable,
+            region::Region,
+            symtab::{
+                Symbols,
+                Symtab, //
+            },
+            Tables, //
+        },
+    },
+    primitives::{
+        borrowed::{
+            Borrowed,
+            MaybeOwned, //
+        },
+        callback::Callback,
+        cstr::StrTab,
+        errno::enametoolong,
+        module::Module, //
+    },
+};
+use kernel::{
+    bindings::{
+        exception_table_entry,
+        Elf64_Sym,
+        KSYM_NAME_LEN, //
+    },
+    error::to_result,
+    prelude::*,
+    sync::Arc, //
+};
+
+/// What to do once the plugin is visible.
+///
+/// # Invariants
+///
+/// The descriptor's parameters and arguments are valid.
+pub(super) struct Start<'a> {
+    desc: &'a modreg_plugin_desc,
+    init: Callback<c_int>,
+}
+
+impl<'a> Start<'a> {
+    /// Checks the descriptor's parameters. Returns nothing where there are neither arguments nor an init
+    /// callback.
+    ///
+    /// # Safety
+    ///
+    /// As `modreg_register_plugin()` asks of its parameters, arguments and callbacks, during `'a`.
+    pub(super) unsafe fn new(desc: &'a modreg_plugin_desc) -> Result<Option<Self>, Refusal> {
+        // SAFETY: By the requirement of this function.
+        unsafe { params::check(desc) }?;
+        // SAFETY: By the requirement of this function.
+        let init = unsafe { Callback::new(desc.init, desc.data) };
+        // INVARIANT: By the requirement of this function.
+        Ok((!desc.args.is_null() || init.is_some()).then_some(Self { desc, init }))
+    }
+
+    /// Parses the arguments and calls the init callback.
+    pub(super) fn run(self) -> Result<(), Refusal> {
+        // SAFETY: By the type invariant.
+        unsafe { params::parse(self.desc) }?;
+        to_result(self.init.call().unwrap_or(0).min(0))
+            .map_err(|e| Refusal::new(e, "its init failed"))
+    }
+}
+
+/// Registers what `desc` describes.
+///
+/// # Safety
+///
+/// As `modreg_register_plugin()`.
+pub(super) unsafe fn register(desc: &modreg_plugin_desc) -> Result<Arc<Plugin>, Refusal> {
+    // SAFETY: By the requirement of this function.
+    let name = unsafe { string(desc.name) }.ok_or(Refusal::new(EINVAL, "no name"))?;
+    let name = Name::new(name)?;
+    // SAFETY: By the requirement of this function; its GOING event removes the plugin.
+    let owner = unsafe { Module::new(desc.owner) };
+    // SAFETY: By the requirement of this function.
+    let (start, exit) = unsafe { (Start::new(desc)?, Callback::new(desc.exit, desc.data)) };
+    let ownership = Ownership {
+        owner,
+        follows: false,
+    };
+    // SAFETY: By the requirement of this function.
+    let content = || unsafe { content(desc) };
+    let start = start.map(|start| || start.run());
+    registry::register(name, ownership, exit, content, start)
+}
+
+/// Makes the tables of `desc`.
+///
+/// # Safety
+///
+/// As `modreg_register_plugin()`.
+unsafe fn content(desc: &modreg_plugin_desc) -> Result<Content, Refusal> {
+    // SAFETY: By the requirement of this function; only used in here.
+    let described = unsafe {
+        array(
+            desc.regions,
+            desc.num_regions,
+            MODREG_MAX_REGIONS,
+            "regions missing or too many",
+        )
+    }?;
+    let (mut regions, inits) = regions(&described)?;
+    let core_regions = inits
+        .ok_or(())
+        .map(|n| clone(regions.get(..n).unwrap_or(&[])));
+
+    // SAFETY: By the requirement of this function.
+    let (symbols, exports) = unsafe { symbols(desc, &regions) }?;
+    let exports_of = |hidden: &[Region]| -> Result<Arc<Exports>, Refusal> {
+        let mut seen = KVec::new();
+        for export in &exports {
+            let value = symbols.value(export.symbol);
+            if !hidden.iter().any(|r| r.contains(value)) {
+                seen.push(*export, GFP_KERNEL)?;
+            }
+        }
+        Ok(Arc::new(
+            Exports::marked(symbols.clone(), seen)?,
+            GFP_KERNEL,
+        )?)
+    };
+    // SAFETY: By the requirement of this function, which has the table stay until the plugin is
+    // unregistered.
+    let extable = |regions: &[Region]| unsafe { extable(desc, regions) };
+
+    let core = match core_regions {
+        Ok(core) => {
+            let mut core = core?;
+            let hidden = regions.get(core.len()..).unwrap_or(&[]);
+            Some(Tables {
+                symtab: Symtab::new(symbols.clone(), &mut core, hidden)?,
+                exports: exports_of(hidden)?,
+                extable: extable(&regions)?,
+                regions: core,
+                init: false,
+            })
+        }
+        Err(()) => None,
+    };
+    let full = Tables {
+        symtab: Symtab::new(symbols.clone(), &mut regions, &[])?,
+        exports: exports_of(&[])?,
+        extable: extable(&regions)?,
+        regions,
+        init: core.is_some(),
+    };
+    Ok(Content { full, core })
+}
+
+fn clone(regions: &[Region]) -> Result<KVec<Region>, Refusal> {
+    let mut copy = KVec::with_capacity(regions.len(), GFP_KERNEL)?;
+    for region in regions {
+        copy.push(region.clone(), GFP_KERNEL)?;
+    }
+    Ok(copy)
+}
+
+/// Checks regions, puts those that stay before those of init, and says how many stay if there are
+/// others.
+fn regions(described: &[modreg_region]) -> Result<(KVec<Region>, Option<usize>), Refusal> {
+    if described.is_empty() {
+        return Err(Refusal::new(EINVAL, "no regions"));
+    }
+    let mut regions: KVec<Region> = KVec::with_capacity(described.len(), GFP_KERNEL)?;
+    let mut stay = 0;
+    for init in [false, true] {
+        for r in described.iter().filter(|r| (r.flags & INIT != 0) == init) {
+            if r.flags & !(TEXT | INIT) != 0 {
+                return Err(Refusal::new(EINVAL, "unknown region flags"));
+            }
+            let region = Region::new(r.base, r.size, r.flags & TEXT != 0)
+                .ok_or(Refusal::new(EINVAL, "a region is empty or wraps"))?;
+            if regions.iter().any(|other| other.overlaps(&region)) {
+                return Err(Refusal::new(EINVAL, "its own regions overlap"));
+            }
+            regions.push(region, GFP_KERNEL)?;
+        }
+        if !init {
+            stay = regions.len();
+        }
+    }
+    let inits = (stay < regions.len()).then_some(stay);
+    Ok((regions, inits))
+}
+
+/// Takes the symbols in one of the two forms, and which of them are exported.
+///
+/// # Safety
+///
+/// As `modreg_register_plugin()`.
+unsafe fn symbols(
+    desc: &modreg_plugin_desc,
+    regions: &[Region],
+) -> Result<(Arc<Symbols>, KVec<Export>), Refusal> {
+    // SAFETY: By the requirement of this function; copied in here.
+    let described = unsafe {
+        array(
+            desc.symbols,
+            desc.num_symbols,
+            MODREG_MAX_SYMBOLS,
+            "symbols missing or too many",
+        )
+    }?;
+    // SAFETY: By the requirement of this function.
+    match unsafe { desc.symtab.as_ref() } {
+        Some(_) if !described.is_empty() => {
+            Err(Refusal::new(EINVAL, "both symbols and a symbol table"))
+        }
+        // SAFETY: By the requirement of this function.
+        Some(symtab) => Ok((unsafe { borrow(symtab) }?, KVec::new())),
+        // SAFETY: By the requirement of this function.
+        None => unsafe { copy(&described, regions) },
+    }
+}
+
+/// Copies symbols into the form of an ELF table.
+///
+/// # Safety
+///
+/// The names must be null or strings.
+unsafe fn copy(
+    described: &[modreg_symbol],
+    regions: &[Region],
+) -> Result<(Arc<Symbols>, KVec<Export>), Refusal> {
+    let nameless = Refusal::new(EINVAL, "a symbol has no name");
+    let mut syms = KVVec::with_capacity(described.len(), GFP_KERNEL)?;
+    let mut types = KVVec::with_capacity(described.len(), GFP_KERNEL)?;
+    let mut names = KVVec::new();
+    let mut exports = KVec::new();
+
+    for (i, symbol) in described.iter().enumerate() {
+        // SAFETY: By the requirement of this function.
+        let name = unsafe { string(symbol.name) }.ok_or(nameless)?;
+        let bytes = name.to_bytes_with_nul();
+        if name.is_empty() {
+            return Err(nameless);
+        }
+        if bytes.len() > KSYM_NAME_LEN as usize {
+            return Err(Refusal::new(enametoolong(), "a symbol's name is too long"));
+        }
+        let region = regions
+            .iter()
+            .find(|r| r.contains(symbol.value))
+            .ok_or(Refusal::new(ERANGE, "a symbol lies outside the regions"))?;
+        let letter = match symbol.type_ {
+            0 if region.text => b't',
+            0 => b'd',
+            letter if letter.is_ascii_graphic() => letter,
+            _ => return Err(Refusal::new(EINVAL, "a symbol's type is no letter")),
+        };
+        let flags = u32::from(symbol.flags);
+        if flags & !(EXPORT | EXPORT_GPL) != 0 {
+            return Err(Refusal::new(EINVAL, "unknown symbol flags"));
+        }
+        if flags != 0 {
+            let export = Export {
+                symbol: i as u32,
+                gpl_only: flags & EXPORT_GPL != 0,
+            };
+            exports.push(export, GFP_KERNEL)?;
+        }
+
+        let sym = Elf64_Sym {
+            st_name: u32::try_from(names.len())
+                .map_err(|_| Refusal::new(E2BIG, "symbols missing or too many"))?,
+            // Any section but that of undefined symbols.
+            st_shndx: 1,
+            st_value: symbol.value as u64,
+            ..Default::default()
+        };
+        syms.push(sym, GFP_KERNEL)?;
+        types.push(letter, GFP_KERNEL)?;
+        names.extend_from_slice(bytes, GFP_KERNEL)?;
+    }
+    let names = StrTab::new(MaybeOwned::Own(names)).ok_or(nameless)?;
+    let symbols = Symbols::new(MaybeOwned::Own(syms), names, MaybeOwned::Own(types));
+    Ok((Arc::new(symbols, GFP_KERNEL)?, exports))
+}
+
+/// Takes an ELF symbol table where it stands.
+///
+/// # Safety
+///
+/// As `struct modreg_symtab` says, until the plugin is unregistered.
+pub(super) unsafe fn borrow(symtab: &modreg_symtab) -> Result<Arc<Symbols>, Refusal> {
+    const WHAT: &str = "symbols missing or too many";
+
+    let num = symtab.num_symtab;
+    // SAFETY: By the requirement of this function.
+    let (syms, types) = unsafe {
+        (
+            array(symtab.symtab, num, MODREG_MAX_SYMBOLS, WHAT)?,
+            array(symtab.typetab.cast::<u8>(), num, MODREG_MAX_SYMBOLS, WHAT)?,
+        )
+    };
+    let size = u32::try_from(symtab.strtab_size)
+        .map_err(|_| Refusal::new(E2BIG, "string table too large"))?;
+    // SAFETY: By the requirement of this function.
+    let strtab = unsafe {
+        array(
+            symtab.strtab.cast::<u8>(),
+            size,
+            u32::MAX,
+            "no string table",
+        )
+    }?;
+    if strtab.is_empty() && num != 0 {
+        return Err(Refusal::new(EINVAL, "no string table"));
+    }
+    let names = StrTab::new(MaybeOwned::Lent(strtab))
+        .ok_or(Refusal::new(EINVAL, "the string table does not end in NUL"))?;
+    for sym in syms.iter() {
+        if sym.st_name >= size {
+            return Err(Refusal::new(
+                EINVAL,
+                "a symbol's name lies outside the string table",
+            ));
+        }
+        if names.get(sym.st_name).to_cstr().count_bytes() >= KSYM_NAME_LEN as usize {
+            return Err(Refusal::new(enametoolong(), "a symbol's name is too long"));
+        }
+    }
+    let symbols = Symbols::new(MaybeOwned::Lent(syms), names, MaybeOwned::Lent(types));
+    Ok(Arc::new(symbols, GFP_KERNEL)?)
+}
+
+/// Takes the exception entries where they stand.
+///
+/// # Safety
+///
+/// They must stay until the plugin is unregistered.
+unsafe fn extable(desc: &modreg_plugin_desc, regions: &[Region]) -> Result<Extable, Refusal> {
+    // SAFETY: By the requirement of this function.
+    let entries: Borrowed<exception_table_entry> = unsafe {
+        array(
+            desc.extable,
+            desc.num_exentries,
+            MODREG_MAX_SYMBOLS,
+            "exception entries missing or too many",
+        )
+    }?;
+    Extable::new(entries, regions)
+}

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The files in debugfs: `plugins`, `kallsyms` and `resolve`.
+
+use crate::{
+    modreg::{
+        lookup::{
+            self,
+            Kallsym, //
+        },
+        plugin::{
+            list::PLUGINS,
+            Plugin,
+            State, //
+        },
+    },
+    primitives::{
+        debugfs::{
+            seq_symbol,
+            Dir,
+            Listing,
+            Question, //
+        },
+        preempt::PreemptGuard, //
+    },
+};
+use core::{
+    ffi::CStr,
+    fmt::Write as _, //
+};
+use kernel::{
+    prelude::*,
+    seq_file::{
+        seq_print,
+        SeqFile, //
+    },
+    str::Formatter,
+    sync::Arc, //
+};
+
+/// Creates the files in `/sys/kernel/debug/modreg`; they are there as long as the result.
+pub(crate) fn create() -> Dir {
+    let dir = Dir::new(c"modreg");
+    dir.listing::<Plugins>(c"plugins");
+    dir.listing::<Kallsyms>(c"kallsyms");
+    dir.question::<Resolve>(c"resolve");
+    dir
+}
+
+/// The plugins there are, newest first.
+///
+/// They are kept in memory but not from being removed; one that is has no tables any more. So a
+/// file that is read slowly holds up no writer.
+fn snapshot() -> Result<KVVec<Arc<Plugin>>> {
+    loop {
+        let count = PLUGINS.iter(&PreemptGuard::new()).count();
+        let mut plugins = KVVec::with_capacity(count.wrapping_add(16), GFP_KERNEL)?;
+        let guard = PreemptGuard::new();
+        let all = PLUGINS
+            .iter(&guard)
+            .all(|p| plugins.push_within_capacity(p.clone()).is_ok());
+        if all {
+            return Ok(plugins);
+        }
+    }
+}
+
+/// The columns of `/proc/modules`.
+struct Plugins {
+    show_values: bool,
+    plugins: KVVec<Arc<Plugin>>,
+    at: usize,
+}
+
+impl Listing for Plugins {
+    fn open(show_values: bool) -> Result<Self> {
+        Ok(Self {
+            show_values,
+            plugins: snapshot()?,
+            at: 0,
+        })
+    }
+
+    fn start(&mut self, pos: u64) -> bool {
+        self.at = pos as usize;
+        self.at < self.plugins.len()
+    }
+
+    fn next(&mut self) -> bool {
+        self.start((self.at as u64).wrapping_add(1))
+    }
+
+    fn show(&self, m: &SeqFile) {
+        let guard = PreemptGuard::new();
+        let plugin = self.plugins.get(self.at);
+        let Some((plugin, tables)) = plugin.and_then(|p| Some((p, p.tables(&guard)?))) else {
+            return;
+        };
+        let state = match plugin.state() {
+            State::Coming => "Loading",
+            State::Live => "Live",
+            State::Going => "Unloading",
+        };
+        seq_print!(
+            m,
+            "{} {} {} - {} 0x{:016x}",
+            plugin.name(),
+            tables.total_size(),
+            plugin.references(),
+            state,
+            if self.show_values { tables.base() } else { 0 }
+        );
+        if plugin.owner().is_some_and(|m| m.taints() != 0) {
+            seq_print!(m, " {}", plugin.flags());
+        }
+        seq_print!(m, "\n");
+    }
+}
+
+/// The columns of `/proc/kallsyms`.
+struct Kallsyms {
+    show_values: bool,
+    plugins: KVVec<Arc<Plugin>>,
+    /// Which plugin, and which of its symbols.
+    at: (usize, u32),
+    /// Which symbol over all plugins that is.
+    pos: u64,
+}
+
+impl Kallsyms {
+    /// Goes on to the first plugin that has as many symbols.
+    fn settle(&mut self) -> bool {
+        let guard = PreemptGuard::new();
+        while let Some(plugin) = self.plugins.get(self.at.0) {
+            if plugin
+                .tables(&guard)
+                .is_some_and(|t| self.at.1 < t.symtab.len())
+            {
+                return true;
+            }
+            self.at = (self.at.0.wrapping_add(1), 0);
+        }
+        false
+    }
+}
+
+impl Listing for Kallsyms {
+    fn open(show_values: bool) -> Result<Self> {
+        Ok(Self {
+            show_values,
+            plugins: snapshot()?,
+            at: (0, 0),
+            pos: 0,
+        })
+    }
+
+    fn start(&mut self, pos: u64) -> bool {
+        // Reading on needs no search.
+        if pos < self.pos {
+            (self.at, self.pos) = ((0, 0), 0);
+        }
+        while self.pos < pos {
+            if !self.next() {
+                return false;
+            }
+        }
+        self.settle()
+    }
+
+    fn next(&mut self) -> bool {
+        self.at.1 = self.at.1.wrapping_add(1);
+        self.pos = self.pos.wrapping_add(1);
+        self.settle()
+    }
+
+    fn show(&self, m: &SeqFile) {
+        let guard = PreemptGuard::new();
+        let symbol = self
+            .plugins
+            .get(self.at.0)
+            .and_then(|p| Kallsym::nth(p, p.tables(&guard)?, self.at.1));
+        // As s_show(): some symbols have no name.
+        let Some(symbol) = symbol.filter(|s| !s.name.is_empty()) else {
+            return;
+        };
+        let letter = if symbol.exported {
+            symbol.letter.to_ascii_uppercase()
+        } else {
+            symbol.letter.to_ascii_lowercase()
+        };
+        let value = if self.show_values { symbol.value } else { 0 };
+        seq_symbol(m, value, letter, symbol.name, symbol.plugin.as_thin());
+    }
+}
+
+/// Answers an address or a name with both.
+struct Resolve;
+
+impl Question for Resolve {
+    fn answer(question: &CStr, show_values: bool, answer: &mut Formatter<'_>) -> Result {
+        let guard = PreemptGuard::new();
+        let text = question.to_str().map_err(|_| EINVAL)?;
+        let addr = match text.strip_prefix("0x") {
+            // Where a name stands is as secret as what stands there.
+            Some(_) if !show_values => return Err(EPERM),
+            Some(hex) => usize::from_str_radix(hex, 16).map_err(|_| EINVAL)?,
+            None => lookup::kallsyms_lookup_name(question, &guard).ok_or(ENOENT)?,
+        };
+        let shown = if show_values { addr } else { 0 };
+        match lookup::address_lookup(addr, &guard) {
+            Some((plugin, Some(at))) => answer.write_fmt(fmt!(
+                "0x{:016x} {}+{:#x}/{:#x} [{}]\n",
+                shown,
+                at.name.to_cstr(),
+                at.offset,
+                at.size,
+                plugin.name()
+            ))?,
+            Some((plugin, None)) => {
+                answer.write_fmt(fmt!("0x{:016x} [{}]\n", shown, plugin.name()))?
+            }
+            // An absolute or per-CPU symbol.
+            None if text.starts_with("0x") => return Err(ENOENT),
+            None => answer.write_fmt(fmt!("0x{:016x} {}\n", shown, text))?,
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A plugin's exported symbols.
+
+use crate::{
+    modreg::{
+        error::Refusal,
+        tables::symtab::Symbols, //
+    },
+    primitives::{
+        cstr::ThinCStr,
+        module::Ksymtab,
+        sort::sort_by, //
+    },
+};
+use core::cmp::Ordering;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+/// An exported symbol, as an index into its table.
+#[derive(Clone, Copy)]
+pub(crate) struct Export {
+    /// Which symbol.
+    pub(crate) symbol: u32,
+    /// Whether it is for GPL-compatible callers only.
+    pub(crate) gpl_only: bool,
+}
+
+/// Exported symbols, sorted by name.
+pub(crate) enum Exports {
+    /// Marked in the plugin's own symbol table.
+    Marked(Arc<Symbols>, KVec<Export>),
+    /// The table that the module loader has.
+    Kernel(Ksymtab),
+}
+
+impl Exports {
+    /// Takes marked symbols, in the order of their table; the first of a name counts. May sleep.
+    pub(crate) fn marked(
+        symbols: Arc<Symbols>,
+        mut exports: KVec<Export>,
+    ) -> Result<Self, Refusal> {
+        let name = |e: &Export| symbols.name(e.symbol);
+        sort_by(&mut exports, |a, b| {
+            name(a).cmp(name(b)).then(a.symbol.cmp(&b.symbol))
+        });
+        Ok(Self::Marked(symbols, exports))
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> u32 {
+        match self {
+            Self::Marked(_, exports) => exports.len() as u32,
+            Self::Kernel(ksymtab) => ksymtab.len() as u32,
+        }
+    }
+
+    /// The name of export `i`. Constant; from any context.
+    pub(crate) fn name(&self, i: u32) -> Option<ThinCStr<'_>> {
+        match self {
+            Self::Marked(symbols, exports) => Some(symbols.name(exports.get(i as usize)?.symbol)),
+            Self::Kernel(ksymtab) => ksymtab.name(i as usize),
+        }
+    }
+
+    /// The address of export `i`, and whether it is for GPL-compatible callers only. Constant; from
+    /// any context.
+    pub(crate) fn value(&self, i: u32) -> Option<(usize, bool)> {
+        match self {
+            Self::Marked(symbols, exports) => {
+                let export = exports.get(i as usize)?;
+                Some((symbols.value(export.symbol), export.gpl_only))
+            }
+            Self::Kernel(ksymtab) => ksymtab.value(i as usize),
+        }
+    }
+
+    /// The address of the exported symbol `name`, and whether it is for GPL-compatible callers
+    /// only. Logarithmic; from any context.
+    pub(crate) fn find(&self, name: ThinCStr<'_>) -> Option<(usize, bool)> {
+        match self {
+            Self::Marked(symbols, exports) => {
+                let at = exports.partition_point(|e| symbols.name(e.symbol).cmp(name).is_lt());
+                let found = exports.get(at)?;
+                symbols
+                    .name(found.symbol)
+                    .cmp(name)
+                    .is_eq()
+                    .then(|| (symbols.value(found.symbol), found.gpl_only))
+            }
+            Self::Kernel(ksymtab) => {
+                let (mut low, mut high) = (0, ksymtab.len());
+                while low < high {
+                    let middle = low.wrapping_add(high) / 2;
+                    match ksymtab.name(middle)?.cmp(name) {
+                        Ordering::Less => low = middle.wrapping_add(1),
+                        Ordering::Equal => return ksymtab.value(middle),
+                        Ordering::Greater => high = middle,
+                    }
+                }
+                None
+            }
+        }
+    }
+}

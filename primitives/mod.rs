@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The kernel's own primitives made safe.
+//!
+//! Nothing here knows what it is used for, so that any crate root beside `rust_modreg.rs` can say
+//! `mod primitives;` too.
+
+pub(crate) mod atomic;
+mod bindings;
+pub(crate) mod borrowed;
+pub(crate) mod callback;
+pub(crate) mod cstr;
+pub(crate) mod debugfs;
+pub(crate) mod errno;
+pub(crate) mod module;
+pub(crate) mod nofault;
+pub(crate) mod notifier;
+pub(crate) mod preempt;
+pub(crate) mod rcu;
+pub(crate) mod rculist;
+pub(crate) mod sort;
+pub(crate) mod stop_machine;

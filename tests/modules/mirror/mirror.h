@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the parts of modreg_mirror share: mirror.c registers modules, questions.c asks about those
+ * that stay, churn.c about those that come and go.
+ */
+#ifndef _MIRROR_H
+#define _MIRROR_H
+
+#include <linux/kallsyms.h>
+#include <linux/list.h>
+#include <linux/module.h>
+#include <linux/module_symbol.h>
+#include <linux/mutex.h>
+#include <linux/seq_file.h>
+
+#include <modreg.h>
+
+#include "../kernel_functions.h"
+
+extern struct kernel_functions kernel;
+
+/* A module that is registered. */
+struct mirrored {
+	struct list_head list;
+	struct module *mod;
+	struct modreg_plugin *plugin;
+};
+
+/* Those there are, newest first; protected by the lock. */
+extern struct list_head mirrored;
+extern struct mutex mirror_lock;
+
+/* The kinds of questions, in the order of the table. */
+enum kind {
+	FIRST_BYTE, ALIAS, MIDDLE, LAST_BYTE, BESIDE, INSIDE, OUTSIDE, INIT_ADDRESS, FORMER_INIT,
+	SYMBOL_NAME, SYMBOL_ATTRS, SPRINT, QUALIFIED, PLAIN, DUPLICATE, INIT_NAME, LISTING,
+	EXPORTED, GPL_GATE, PINNED, EXTABLE, NO_EXTABLE, IS_ADDRESS, TEXT_ADDRESS,
+	THROUGHOUT, THERE, GONE, INIT_THERE, INIT_GONE, NUM_KINDS,
+};
+
+/* What was not compared, and why. */
+enum uncompared {
+	NO_ADDRESS, NOT_GPL_ONLY, VMLINUX_TOO, DISORDER, IN_BETWEEN, NUM_UNCOMPARED,
+};
+
+void count(enum kind kind, bool equal);
+void leave_out(enum uncompared why);
+
+/* Questions about modules that stay. All are asked under mirror_lock. */
+void ask_all(void);
+void ask_exports(void);
+void ask_coming(struct module *mod);
+
+/* Modules that come and go. */
+int churn_start(char *names);
+void churn_stop(void);
+bool churn_is_on(void);
+void churn_begin(const struct module *mod);
+void churn_end(struct module *mod, enum module_state state);
+unsigned long churned(void);
+
+#endif /* _MIRROR_H */
