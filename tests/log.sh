@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The log lines that the README lists, whole and in their order.
+# The log lines that docs/interfaces.md lists, whole and in their order.
 #
 # on: first umkasan
 
