@@ -20,3 +20,4 @@ pub(crate) mod rcu;
 pub(crate) mod rculist;
 pub(crate) mod sort;
 pub(crate) mod stop_machine;
+pub(crate) mod vec;

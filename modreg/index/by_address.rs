@@ -26,7 +26,8 @@ use crate::{
             RcuCell,
             Retired, //
         },
-        sort::sort_by, //
+        sort::sort_by,
+        vec::push_reserved, //
     },
 };
 use core::ops::Range;
@@ -402,9 +403,9 @@ impl Change {
         // There is room wherever something was before.
         while let Some((cell, mut chunk)) = self.made.pop() {
             chunk.0.clear();
-            let _ = self.spare.push_within_capacity(chunk);
+            push_reserved(&mut self.spare, chunk);
             if self.reorders {
-                let _ = self.cells.push_within_capacity(cell);
+                push_reserved(&mut self.cells, cell);
             }
         }
         let need = self.needs(guard);
@@ -421,8 +422,7 @@ impl Change {
             if let (Some(cell), Some(mut chunk)) = (part.cell, self.spare.pop()) {
                 // INVARIANT: In order; there are not more than fit.
                 fill(&mut chunk, CHUNK, &mut part.merged(stay, guard));
-                // There is room.
-                let _ = self.made.push_within_capacity((cell.clone(), chunk));
+                push_reserved(&mut self.made, (cell.clone(), chunk));
             }
         }
         Ok(())
@@ -438,12 +438,11 @@ impl Change {
         index.chunks.clear();
         let old = INDEX.load(guard);
         let mut rest = &self.slots[..];
-        // There is room for all of it.
         for i in 0..old.map_or(0, |old| old.chunks.len()).max(1) {
             let part = Index::part(old, i, &mut rest);
             if let Some(cell) = part.cell.filter(|_| part.slots.is_empty()) {
-                let _ = index.firsts.push_within_capacity(part.first);
-                let _ = index.chunks.push_within_capacity(cell.clone());
+                push_reserved(&mut index.firsts, part.first);
+                push_reserved(&mut index.chunks, cell.clone());
                 continue;
             }
             let (stay, slots, pieces) = part.count(self.adds, guard);
@@ -458,9 +457,9 @@ impl Change {
                     Some(slot) if piece != 0 => slot.base,
                     _ => part.first,
                 };
-                let _ = index.firsts.push_within_capacity(first);
-                let _ = index.chunks.push_within_capacity(cell.clone());
-                let _ = self.made.push_within_capacity((cell, chunk));
+                push_reserved(&mut index.firsts, first);
+                push_reserved(&mut index.chunks, cell.clone());
+                push_reserved(&mut self.made, (cell, chunk));
             }
         }
         // INVARIANT: One `first` was pushed with each chunk. What was in front of the first may be
@@ -480,8 +479,7 @@ impl Change {
         }
         while let Some((cell, chunk)) = self.made.pop() {
             if let Some(old) = cell.replace(Some(chunk), held) {
-                // There is room.
-                let _ = self.replaced.0.push_within_capacity(old);
+                push_reserved(&mut self.replaced.0, old);
             }
         }
         if let Some(index) = self.index.take_if(|_| self.reorders) {
@@ -493,7 +491,6 @@ impl Change {
 /// Copies up to `n` slots into an empty chunk.
 fn fill<'a>(chunk: &mut Chunk, n: usize, slots: &mut impl Iterator<Item = &'a Slot>) {
     for slot in slots.take(n) {
-        // There is room.
-        let _ = chunk.0.push_within_capacity(slot.clone());
+        push_reserved(&mut chunk.0, slot.clone());
     }
 }

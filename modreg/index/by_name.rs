@@ -43,6 +43,7 @@ use crate::{
             RcuCell,
             RcuRead, //
         },
+        vec::push_reserved, //
     },
 };
 use core::{
@@ -434,8 +435,7 @@ impl Names {
             if let Some(slot) = self.pages.get(number, &guard).filter(|_| number != 0) {
                 page.number = number;
                 let _none = slot.page.replace(Some(page), held);
-                // There is room.
-                let _ = linked.pages.push_within_capacity(number);
+                push_reserved(&mut linked.pages, number);
             }
         }
         linked

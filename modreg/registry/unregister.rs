@@ -40,6 +40,7 @@ use crate::{
             can_stop_machine,
             stop_machine, //
         },
+        vec::push_reserved, //
     },
 };
 use core::mem;
@@ -72,8 +73,7 @@ pub(crate) fn unregister(plugins: &[Arc<Plugin>]) -> Result {
     let held = Held::new(&mut lock);
     for plugin in plugins {
         if let Some(was) = plugin.try_begin_removal(&held) {
-            // There is room.
-            let _ = before.push_within_capacity(was);
+            push_reserved(&mut before, was);
             continue;
         }
         for (plugin, &was) in plugins.iter().zip(&before) {
@@ -87,8 +87,7 @@ pub(crate) fn unregister(plugins: &[Arc<Plugin>]) -> Result {
     for plugin in plugins {
         let links = plugin.links().as_mut(&mut lock);
         if let Some(entry) = links.entry.take() {
-            // There is room.
-            let _ = entries.push_within_capacity((entry, links.place));
+            push_reserved(&mut entries, (entry, links.place));
         }
     }
     drop(lock);
@@ -102,8 +101,8 @@ pub(crate) fn unregister(plugins: &[Arc<Plugin>]) -> Result {
     }
     unlink(plugins, move |held| {
         for (entry, place) in entries {
-            // There is room; without, it would be freed after a grace period.
-            let _ = retired.push_within_capacity(take_off(entry, place, held));
+            // Without room, it would be freed after a grace period.
+            push_reserved(&mut retired, take_off(entry, place, held));
         }
         retired
     })

@@ -28,6 +28,7 @@ use primitives::{
         Node, //
     },
     stop_machine::stop_machine,
+    vec::push_reserved, //
 };
 
 const __LOG_PREFIX: &[u8] = b"modreg_bench\0";
@@ -87,8 +88,7 @@ fn insert(item: Item, stop: bool) -> Result<i64> {
         old = INDEX.replace(Some(index), &mut held);
     }
     if let Some(entry) = entry {
-        // There is room.
-        let _ = lock.push_within_capacity(entry);
+        push_reserved(&mut lock, entry);
     }
     drop(lock);
     let took = start.elapsed().as_nanos();

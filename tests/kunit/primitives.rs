@@ -20,7 +20,8 @@ use crate::{
             Entry,
             Node, //
         },
-        stop_machine::stop_machine, //
+        stop_machine::stop_machine,
+        vec::push_reserved, //
     },
 };
 use kernel::{
@@ -249,7 +250,7 @@ mod stopped {
 
         let mut retired = KVec::with_capacity(1, GFP_KERNEL)?;
         stop_machine(|_stopped| {
-            let _ = retired.push_within_capacity(two.remove(&mut held));
+            push_reserved(&mut retired, two.remove(&mut held));
             retired
         })?;
         drop(lock);
@@ -311,12 +312,16 @@ mod sort {
 #[kunit_tests(modreg_borrowed)]
 mod borrowed {
     use super::*;
-    use crate::primitives::borrowed::{
-        full_name_hash,
-        Borrowed,
-        StrTab,
-        Table, //
-        ThinCStr,
+    use crate::primitives::{
+        borrowed::{
+            Borrowed,
+            MaybeOwned, //
+        },
+        cstr::{
+            full_name_hash,
+            StrTab,
+            ThinCStr, //
+        },
     };
     use core::ptr;
 
@@ -385,7 +390,7 @@ mod borrowed {
 
     #[test]
     fn string_tables_end_in_nul() -> Result {
-        let table = crate::kunit::some(StrTab::new(&b"\0ab\0c\0"[..]))?;
+        let table = crate::tests::kunit::some(StrTab::new(&b"\0ab\0c\0"[..]))?;
         check!(table.get(0).is_empty());
         check!(table.get(1).to_cstr() == c"ab");
         check!(table.get(2).to_cstr() == c"b");

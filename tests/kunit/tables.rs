@@ -104,7 +104,7 @@ mod name {
 
     #[test]
     fn longest_name() -> Result {
-        let limit = crate::bindings::MODREG_NAME_LEN as usize;
+        let limit = crate::modreg::bindings::MODREG_NAME_LEN as usize;
         for (length, expected) in [(limit - 1, None), (limit, Some(enametoolong()))] {
             let mut text = KVec::from_elem(b'x', length, GFP_KERNEL)?;
             text.push(0, GFP_KERNEL)?;
@@ -358,7 +358,7 @@ mod exports {
 mod extable {
     use super::*;
     use crate::{
-        extable::Extable,
+        modreg::tables::extable::Extable,
         primitives::module::ex_to_insn, //
     };
     use core::ptr;
