@@ -45,12 +45,12 @@ result "bpftrace knows the tracepoints" ready
 result "a plugin comes and goes" came_and_went
 kill "$pid"
 wait "$pid"
-result "bpftrace has seen the events" says "symbols 4
+result "bpftrace has seen the events" output_is "symbols 4
 state 1
 state 0
 state 2
 gone" grep -xE 'symbols .*|state .*|gone' "$seen"
-result "and whose they are" says "register sample_c
+result "and whose they are" output_is "register sample_c
 sample_c is 1
 sample_c is 0
 sample_c is 2

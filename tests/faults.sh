@@ -111,7 +111,7 @@ load modreg_sample_c
 result "plugins" fail_nth "$modreg/plugins"
 result "kallsyms" fail_nth "$modreg/kallsyms"
 result "resolve" fail_nth "$modreg/resolve" sample_c_add
-result "the sample is as before" matches "0x[0-9a-f]+ sample_c_add\+0x0/.*" resolve sample_c_add
+result "the sample is as before" output_has_line "0x[0-9a-f]+ sample_c_add\+0x0/.*" resolve sample_c_add
 result "all unload" unload_all
 result "modreg itself" fail_nth modreg.ko
 result "nothing is left" eval '! loaded modreg && [[ ! -e $modreg ]]'

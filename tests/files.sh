@@ -132,12 +132,12 @@ large()
 	echo hold.large > "$test_modreg/run" &
 	holder=$!
 	try grep -q "^test_a .* Live " "$modreg/plugins" &&
-		says "100000 large_00000 large_99999" eval '
+		output_is "100000 large_00000 large_99999" eval '
 			grep "$tab\[test_a\]$" "$modreg/kallsyms" |
 			awk "NR == 1 { first = \$3 } { last = \$3 } END { print NR, first, last }"' &&
-		says "100000" eval 'grep "$tab\[test_a\]$" "$modreg/kallsyms" | sort -u | wc -l' &&
-		matches "0x[0-9a-f]{16} large_54321\+0x0/0x1 \[test_a\]" resolve large_54321 &&
-		matches "0x[0-9a-f]{16} large_99999\+0x0/0x[0-9a-f]+ \[test_a\]" resolve test_a:large_99999
+		output_is "100000" eval 'grep "$tab\[test_a\]$" "$modreg/kallsyms" | sort -u | wc -l' &&
+		output_has_line "0x[0-9a-f]{16} large_54321\+0x0/0x1 \[test_a\]" resolve large_54321 &&
+		output_has_line "0x[0-9a-f]{16} large_99999\+0x0/0x[0-9a-f]+ \[test_a\]" resolve test_a:large_99999
 	local status=$?
 	echo > "$test_modreg/release"
 	wait "$holder" && rmmod test_modreg && return "$status"
@@ -148,9 +148,9 @@ ktap_print_header
 ktap_set_plan 36
 
 for file in plugins kallsyms; do
-	result "$file is root's to read" says "400 root" stat -c '%a %U' "$modreg/$file"
+	result "$file is root's to read" output_is "400 root" stat -c '%a %U' "$modreg/$file"
 done
-result "resolve is root's to read and write" says "600 root" stat -c '%a %U' "$modreg/resolve"
+result "resolve is root's to read and write" output_is "600 root" stat -c '%a %U' "$modreg/resolve"
 # With the way there open, the files themselves are what keeps others out.
 chmod 755 /sys/kernel/debug
 for file in plugins kallsyms resolve; do
@@ -169,26 +169,26 @@ for restrict in 0 1 2; do
 	done
 done
 sysctls 2 2
-result "hidden: plugins" matches "sample_c [0-9]+ 0 - Live 0x$zero \($external\)" plugins
+result "hidden: plugins" output_has_line "sample_c [0-9]+ 0 - Live 0x$zero \($external\)" plugins
 result "hidden: a name resolves without its address" \
-	matches "0x$zero sample_c_add\+0x0/0x[0-9a-f]+ \[sample_c\]" resolve sample_c_add
+	output_has_line "0x$zero sample_c_add\+0x0/0x[0-9a-f]+ \[sample_c\]" resolve sample_c_add
 result "hidden: an address does not resolve" refused "0x$zero"
 sysctls 1 2
 result "who opened the file counts" opened_by_root
 for file in $modreg/kallsyms /proc/kallsyms; do
 	result "and not who reads it: $file" \
-		says hidden eval "opened_by_others $file | grep sample_c_add | shown"
+		output_is hidden eval "opened_by_others $file | grep sample_c_add | shown"
 done
 result "and not who reads it: plugins" \
-	matches "sample_c [0-9]+ 0 - Live 0x$zero .*" opened_by_others "$modreg/plugins"
-result "and not who asks" matches "0x$zero sample_c_add.*" opened_by_others "$modreg/resolve"
+	output_has_line "sample_c [0-9]+ 0 - Live 0x$zero .*" opened_by_others "$modreg/plugins"
+result "and not who asks" output_has_line "0x$zero sample_c_add.*" opened_by_others "$modreg/resolve"
 
 result "an unknown name" refused no_such_symbol
 result "an address in no plugin" refused 0xffffffff00000000
 result "not an address" refused 0xnonsense
 result "an overlong question" refused "$(printf '%600s' x)"
 result "one question for each open file" two_questions
-result "blanks around a question" matches "0x.* sample_c_add\+.*" resolve $'  sample_c_add \n'
+result "blanks around a question" output_has_line "0x.* sample_c_add\+.*" resolve $'  sample_c_add \n'
 result "100,000 symbols" large
 result "reading while plugins come and go" busy_reading
 result "nothing is left" eval 'unload_all && [[ ! -e $modreg ]]'

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# What the test scripts share. They are run where they and the modules are, in the guest.
+# Helpers for the test scripts. The scripts run in the guest, in the folder that also has the modules.
 
 cd "$(dirname "$0")" || exit 1
 . ../kselftest/ktap_helpers.sh
@@ -10,12 +10,14 @@ export LC_ALL=C
 modreg=/sys/kernel/debug/modreg
 test_modreg=/sys/kernel/debug/test_modreg
 kmemleak=/sys/kernel/debug/kmemleak
-# How the kernel marks modules from elsewhere: unsigned too, where it looks for signatures.
+# The kernel's taint letters for an out-of-tree module; unsigned too, if the kernel checks signatures.
 external=O
 [[ ! -e /sys/module/module/parameters/sig_enforce ]] || external+=E
 mark=
 
-# kmod's own take an emulated processor a second to start.
+# insmod FILE [PARAMETER...], rmmod MODULE
+#
+# Busybox' programs: kmod's take an emulated processor a second to start.
 insmod()
 {
 	busybox insmod "$@"
@@ -26,24 +28,28 @@ rmmod()
 	busybox rmmod "$@"
 }
 
+# load MODULE [PARAMETER...]
+#	MODULE - without folder and .ko
 load()
 {
 	insmod "./$1.ko" "${@:2}"
 }
 
-# Like load(), for what is to be refused; the reason goes to the kernel log only. That of busybox would
-# try a second time.
-refuses()
+# load_fails MODULE [PARAMETER...]: returns 0 if the kernel refuses the module
+#
+# The reason is in the kernel log only. Busybox' insmod would try a second time, so this one is kmod's.
+load_fails()
 {
 	! command insmod "./$1.ko" "${@:2}" 2> /dev/null
 }
 
+# loaded MODULE: returns 0 if it is loaded
 loaded()
 {
 	[[ -e /sys/module/$1 ]]
 }
 
-# Unloads everything that a test can have left, for the next one.
+# unload_all: unloads every module that a test can have left
 unload_all()
 {
 	local module
@@ -53,10 +59,10 @@ unload_all()
 	done
 }
 trap unload_all EXIT
-# One that was killed for its time has left all.
+# A script that was killed at its time limit leaves its modules loaded.
 unload_all
 
-# try COMMAND...: as often as it takes, for 10 seconds at most.
+# try COMMAND...: repeats the command until it succeeds, for 10 seconds at most
 try()
 {
 	local i
@@ -67,27 +73,27 @@ try()
 	return 1
 }
 
-# Where log() begins from here on.
+# log_mark: log and modreg_log begin here from now on
 log_mark()
 {
 	mark="${0##*/} $$ $RANDOM$RANDOM"
 	echo "$mark" > /dev/kmsg
 }
 
-# The kernel log since then, without times.
+# log: prints the kernel log since the last log_mark, without times
 log()
 {
 	dmesg --notime | sed "1,/^$mark\$/d"
 }
 
-# What modreg said since then.
+# modreg_log: prints modreg's lines since the last log_mark, without 'modreg: '
 modreg_log()
 {
 	log | sed -n 's/^modreg: //p'
 }
 
-# says WANT COMMAND...: whether the command prints just that; if not, shows how it differs.
-says()
+# output_is TEXT COMMAND...: returns 0 if the command prints exactly the text; shows the difference
+output_is()
 {
 	local want=$1
 	shift
@@ -95,9 +101,9 @@ says()
 	return "${PIPESTATUS[0]}"
 }
 
-# matches REGEX COMMAND...: whether the command prints a line that is the regular expression; if not,
-# shows what it does print.
-matches()
+# output_has_line REGEX COMMAND...: returns 0 if a whole line that the command prints matches; shows
+# the output otherwise
+output_has_line()
 {
 	local regex=$1 output
 	shift
@@ -107,15 +113,17 @@ matches()
 	return 1
 }
 
-# Whether the command prints no line that is the regular expression.
-lacks()
+# output_lacks REGEX COMMAND...: returns 0 if no whole line that the command prints matches; shows
+# those that do
+output_lacks()
 {
 	local regex=$1
 	shift
 	! "$@" 2>&1 | grep -xE "$regex" | sed 's/^/# unwanted: /' | grep .
 }
 
-# resolve QUESTION: writes it to a file and reads the answer from that same open file.
+# resolve QUESTION: writes the question to modreg's file and prints the answer from the same open file
+#	QUESTION - 0xADDRESS, SYMBOL or PLUGIN:SYMBOL
 resolve()
 {
 	local file
@@ -126,6 +134,7 @@ resolve()
 	return "$status"
 }
 
+# plugins, kallsyms: print modreg's files
 plugins()
 {
 	cat "$modreg/plugins"
@@ -136,16 +145,19 @@ kallsyms()
 	cat "$modreg/kallsyms"
 }
 
+# empty COMMAND...: returns 0 if the command prints nothing
 empty()
 {
 	[[ -z $("$@") ]]
 }
 
-# Whether kmemleak finds what this process has lost, or one that came after it, and shows it. It leaves
-# alone what is younger than five seconds, or has changed since the last scan; so it looks twice.
+# leaks: returns 0 if kmemleak finds memory that this process or a later one has lost, and shows it
+#
+# kmemleak does not report objects that are younger than five seconds or have changed since its last
+# scan, so it scans twice.
 leaks()
 {
-	# What the boot has lost is not the tests'. In a shell that init has forked for them, $$ is init's.
+	# Leaks of the boot are not the tests'. In a shell that init has forked, $$ is init's.
 	local first=$BASHPID
 	sleep 6
 	echo scan > "$kmemleak"
@@ -161,7 +173,7 @@ leaks()
 		ours { print "# " $0 }' "$kmemleak" | grep .
 }
 
-# Runs one case of test_modreg; shows what differed.
+# run_case NAME: runs one case of test_modreg; shows what it logs if it fails
 run_case()
 {
 	log_mark
@@ -170,13 +182,16 @@ run_case()
 	return 1
 }
 
-# The cases of a topic.
+# cases TOPIC: prints the names of the topic's cases
 cases()
 {
 	grep "^$1\\." "$test_modreg/cases"
 }
 
-# result DESCRIPTION COMMAND...: as ktap_test_result(), but each argument stays one.
+# result DESCRIPTION COMMAND...: reports one result
+#	DESCRIPTION - object, condition and outcome
+#
+# Unlike ktap_test_result(), it keeps the command's arguments apart.
 result()
 {
 	local description=$1
@@ -188,7 +203,7 @@ result()
 	fi
 }
 
-# Runs the cases of a topic, each of them one result, in between a start and an end that count too.
+# test_topic TOPIC: the body of a script that runs each case of the topic as one result
 test_topic()
 {
 	local name names
@@ -196,10 +211,10 @@ test_topic()
 	mapfile -t names < <(cases "$1")
 	ktap_print_header
 	ktap_set_plan $((${#names[@]} + 2))
-	result "there are cases" test "${#names[@]}" -gt 0
+	result "test_modreg has cases for $1" test "${#names[@]}" -gt 0
 	for name in "${names[@]}"; do
 		result "$name" run_case "$name"
 	done
-	result "nothing is left" eval 'empty plugins && empty kallsyms && unload_all'
+	result "registry is empty, modules unload" eval 'empty plugins && empty kallsyms && unload_all'
 	ktap_finished
 }

@@ -170,8 +170,8 @@ result "$count descriptors" descriptors
 result "a registry that is wrong is found out" catches
 result "$count questions" questions
 result "a wrong answer is found out" eval 'questions wrong | grep -q "^# question .* of seed"'
-result "the plugins that were there are as before" says "$before" eval 'plugins; kallsyms'
-result "and are found still" matches "0x[0-9a-f]+ sample_c_add\+0x0/.*" resolve sample_c_add
+result "the plugins that were there are as before" output_is "$before" eval 'plugins; kallsyms'
+result "and are found still" output_has_line "0x[0-9a-f]+ sample_c_add\+0x0/.*" resolve sample_c_add
 dmesg --clear
 echo Y > /sys/module/printk/parameters/ignore_loglevel
 result "nothing is left" unload_all

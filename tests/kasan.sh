@@ -22,11 +22,11 @@ plant()
 }
 
 result "use after free" plant 2
-result "KASAN reports it" matches '.*BUG: KASAN: slab-use-after-free in .*use_after_free.*' log
+result "KASAN reports it" output_has_line '.*BUG: KASAN: slab-use-after-free in .*use_after_free.*' log
 result "memory leak" eval 'plant 3 && leaks'
-result "kmemleak reports it" matches '.*kmemleak: [0-9]+ new suspected memory leaks.*' log
+result "kmemleak reports it" output_has_line '.*kmemleak: [0-9]+ new suspected memory leaks.*' log
 result "sleeping under a spinlock" plant 4
 result "the scheduler reports it" \
-	matches '.*BUG: (sleeping function called from invalid context|scheduling while atomic).*' log
+	output_has_line '.*BUG: (sleeping function called from invalid context|scheduling while atomic).*' log
 
 ktap_finished

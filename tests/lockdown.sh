@@ -31,8 +31,8 @@ same()
 	case $($1 "grep -m 1 ' [tT] ' /proc/kallsyms") in
 	0000000000000000*) proc=$(sed -E 's/^[0-9a-f]{16}/0000000000000000/' <<< "$symbols") ;;
 	esac
-	says "$proc" eval "$1 'cat $modreg/kallsyms'" &&
-		says "$($1 "cat /proc/modules" | awk '$1 == "test_modreg_owner" { print $1, $2, $6 }')" \
+	output_is "$proc" eval "$1 'cat $modreg/kallsyms'" &&
+		output_is "$($1 "cat /proc/modules" | awk '$1 == "test_modreg_owner" { print $1, $2, $6 }')" \
 			eval "$1 'cat $modreg/plugins' | awk '{ print \$1, \$2, \$6 }'"
 }
 
@@ -40,7 +40,7 @@ same()
 refused()
 {
 	log_mark
-	! "$@" 2> /dev/null && matches 'Lockdown: .*' log
+	! "$@" 2> /dev/null && output_has_line 'Lockdown: .*' log
 }
 
 ask()
@@ -61,7 +61,7 @@ symbols=$(grep '\[test_modreg_owner\]$' /proc/kallsyms)
 ktap_print_header
 ktap_set_plan 25
 
-result "not locked yet" says "[none] integrity confidentiality" cat $lockdown
+result "not locked yet" output_is "[none] integrity confidentiality" cat $lockdown
 result "questions can be asked" ask
 for level in integrity confidentiality; do
 	result "locked: $level" eval "echo $level > $lockdown"

@@ -14,13 +14,13 @@ lines()
 	shift
 	log_mark
 	"$@"
-	says "$want" modreg_log
+	output_is "$want" modreg_log
 }
 
 # The letters behind a plugin's name in the list.
 letters()
 {
-	run_case "$1" && says "Plugins linked in: test_a($2)" eval \
+	run_case "$1" && output_is "Plugins linked in: test_a($2)" eval \
 		'modreg_log | grep linked | sed "s/ \[last unloaded: .*//"'
 }
 
@@ -36,13 +36,13 @@ result "a plugin goes" lines "sample_c: going
 sample_c: gone" rmmod modreg_sample_c
 result "an unknown parameter" lines "sample_c: coming, 3 regions, 4 symbols
 sample_c: gone
-sample_c: refused, unknown parameter (-ENOENT)" refuses modreg_sample_c args=stride=3
+sample_c: refused, unknown parameter (-ENOENT)" load_fails modreg_sample_c args=stride=3
 result "a bad value" lines "sample_c: coming, 3 regions, 4 symbols
 sample_c: gone
-sample_c: refused, a parameter's value is invalid (-EINVAL)" refuses modreg_sample_c args=step=three
+sample_c: refused, a parameter's value is invalid (-EINVAL)" load_fails modreg_sample_c args=step=three
 result "a missing value" lines "sample_c: coming, 3 regions, 4 symbols
 sample_c: gone
-sample_c: refused, a parameter has no value (-EINVAL)" refuses modreg_sample_c args=step
+sample_c: refused, a parameter has no value (-EINVAL)" load_fails modreg_sample_c args=step
 result "one that is referenced stays" lines "test_a$comes
 test_a: live
 test_a: refused, busy with 1 references (-EBUSY)
@@ -98,9 +98,9 @@ load modreg_sample_c
 log_mark
 load test_modreg_owner mode=module
 result "the plugins, newest first, and the one that went last" \
-	says "Plugins linked in: test_modreg_owner($external+) sample_c($external) [last unloaded: left($external)]" \
+	output_is "Plugins linked in: test_modreg_owner($external+) sample_c($external) [last unloaded: left($external)]" \
 	eval 'modreg_log | grep linked'
-result "a module that registered itself" matches \
+result "a module that registered itself" output_has_line \
 	"test_modreg_owner: coming, [0-9]+ regions, [0-9]+ symbols" modreg_log
 result "one without an exit callback goes" lines "test_modreg_owner: gone" rmmod test_modreg_owner
 result "nothing is left" unload_all

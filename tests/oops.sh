@@ -22,15 +22,15 @@ ktap_set_plan 8
 log_mark
 result "a plugin's function faults, and who called it dies" \
 	eval '! (echo "sample_c_add bad" > "$test_modreg/call") 2> /dev/null'
-result "the plugins are listed" says "Plugins linked in: sample_c($external)" eval 'modreg_log | grep linked | tail -n 1'
-result "the function is named" matches "IP: sample_c_add\+$number/$number \[sample_c\]" modreg_log
+result "the plugins are listed" output_is "Plugins linked in: sample_c($external)" eval 'modreg_log | grep linked | tail -n 1'
+result "the function is named" output_has_line "IP: sample_c_add\+$number/$number \[sample_c\]" modreg_log
 
 log_mark
-result "a plugin's function faults below another, during its init" refuses $owner mode=oops
+result "a plugin's function faults below another, during its init" load_fails $owner mode=oops
 result "the plugin is listed as COMING" \
-	says "Plugins linked in: $owner($external+) sample_c($external)" eval 'modreg_log | grep linked | tail -n 1'
-result "the function is named" matches "IP: trouble_inner[.a-z0-9]*\+$number/$number \[$owner\]" modreg_log
-result "its caller is named" matches "stack: trouble_outer[.a-z0-9]*\+$number/$number \[$owner\]" modreg_log
-result "lookups go on" matches "$number sample_c_add\+0x0/$number \[sample_c\]" resolve sample_c_add
+	output_is "Plugins linked in: $owner($external+) sample_c($external)" eval 'modreg_log | grep linked | tail -n 1'
+result "the function is named" output_has_line "IP: trouble_inner[.a-z0-9]*\+$number/$number \[$owner\]" modreg_log
+result "its caller is named" output_has_line "stack: trouble_outer[.a-z0-9]*\+$number/$number \[$owner\]" modreg_log
+result "lookups go on" output_has_line "$number sample_c_add\+0x0/$number \[sample_c\]" resolve sample_c_add
 
 ktap_finished

@@ -15,7 +15,7 @@ address()
 calls()
 {
 	log_mark
-	echo "$1 $2" > "$test_modreg/call" && matches "test_modreg: $1: $3" log
+	echo "$1 $2" > "$test_modreg/call" && output_has_line "test_modreg: $1: $3" log
 }
 
 # checks SAMPLE ARGUMENT: 14 results.
@@ -27,19 +27,19 @@ checks()
 
 	log_mark
 	result "$sample: loads" load "modreg_$sample" "$argument"
-	result "$sample: it logged init with its parameter" matches "modreg_$sample: init, step 3" log
-	result "$sample: in plugins" matches "$sample [0-9]+ 0 - Live 0x$(address "$add" "$sample") \($external\)" plugins
+	result "$sample: it logged init with its parameter" output_has_line "modreg_$sample: init, step 3" log
+	result "$sample: in plugins" output_has_line "$sample [0-9]+ 0 - Live 0x$(address "$add" "$sample") \($external\)" plugins
 	result "$sample: exported function in kallsyms" \
-		matches "$(address "$add" "$sample") T $add$tab\[$sample\]" kallsyms
+		output_has_line "$(address "$add" "$sample") T $add$tab\[$sample\]" kallsyms
 	result "$sample: other function in kallsyms" \
-		matches "$(address "$peek" "$sample") t $peek$tab\[$sample\]" kallsyms
+		output_has_line "$(address "$peek" "$sample") t $peek$tab\[$sample\]" kallsyms
 	result "$sample: data in kallsyms" \
-		matches "$(address "$step" "$sample") d $step$tab\[$sample\]" kallsyms
-	result "$sample: start-up code is gone from kallsyms" lacks ".* $start$tab.*" kallsyms
+		output_has_line "$(address "$step" "$sample") d $step$tab\[$sample\]" kallsyms
+	result "$sample: start-up code is gone from kallsyms" output_lacks ".* $start$tab.*" kallsyms
 	at=$(address "$peek" "$sample")
 	for name in "$peek" "$sample:$peek" "0x$at"; do
 		result "$sample: resolve $([[ $name = 0x* ]] && echo "the address" || echo "$name")" \
-			matches "0x$at $peek\+0x0/$number \[$sample\]" resolve "$name"
+			output_has_line "0x$at $peek\+0x0/$number \[$sample\]" resolve "$name"
 	done
 	# 40 is where the good pointer leads to, and the step is 3.
 	result "$sample: its code runs with its parameter" calls "$add" good 43
@@ -53,8 +53,8 @@ goes()
 {
 	log_mark
 	result "$1: unloads" rmmod "modreg_$1"
-	result "$1: it logged exit" matches "modreg_$1: exit" log
-	result "$1: gone from the files" eval "lacks '$1 .*' plugins && lacks '.*\[$1\]' kallsyms"
+	result "$1: it logged exit" output_has_line "modreg_$1: exit" log
+	result "$1: gone from the files" eval "output_lacks '$1 .*' plugins && output_lacks '.*\[$1\]' kallsyms"
 }
 
 order()
@@ -68,11 +68,11 @@ ktap_set_plan 40
 
 checks sample_c args=step=3
 checks sample_rust step=3
-result "newest first" says "sample_rust"$'\n'"sample_c" order
+result "newest first" output_is "sample_rust"$'\n'"sample_c" order
 goes sample_c
 goes sample_rust
-result "an unknown argument is refused" refuses modreg_sample_c args=stride=3
-result "a bad argument is refused" refuses modreg_sample_c args=step=three
+result "an unknown argument is refused" load_fails modreg_sample_c args=stride=3
+result "a bad argument is refused" load_fails modreg_sample_c args=step=three
 result "without arguments there is a default" \
 	eval 'load modreg_sample_c && calls sample_c_add good 41 && rmmod modreg_sample_c'
 result "several times" \

@@ -20,7 +20,7 @@ holds()
 }
 
 # lets go of it.
-goes_on()
+release_plugin()
 {
 	echo > "$test_modreg/release"
 	wait "$held" && empty plugins && empty kallsyms
@@ -37,25 +37,25 @@ for name in "${names[@]}"; do
 done
 
 result "COMING: it is caught" holds coming Loading
-result "COMING: in plugins" matches "test_a 6144 0 - Loading $address \($external\+\)" plugins
-result "COMING: its init region resolves" matches "$address startup\+0x0/0x800 \[test_a\]" resolve test_a:startup
-result "COMING: its init symbol is in kallsyms" matches ".* T startup$tab\[test_a\]" kallsyms
-result "COMING: the log" says "test_a: coming, 3 regions, 6 symbols" modreg_log
-result "COMING: goes on" goes_on
+result "COMING: in plugins" output_has_line "test_a 6144 0 - Loading $address \($external\+\)" plugins
+result "COMING: its init region resolves" output_has_line "$address startup\+0x0/0x800 \[test_a\]" resolve test_a:startup
+result "COMING: its init symbol is in kallsyms" output_has_line ".* T startup$tab\[test_a\]" kallsyms
+result "COMING: the log" output_is "test_a: coming, 3 regions, 6 symbols" modreg_log
+result "COMING: goes on" release_plugin
 
 result "LIVE: it is caught, with a reference" holds live Live
-result "LIVE: in plugins" matches "test_a 4096 1 - Live $address \($external\)" plugins
+result "LIVE: in plugins" output_has_line "test_a 4096 1 - Live $address \($external\)" plugins
 result "LIVE: its init symbol does not resolve" eval '! resolve test_a:startup 2> /dev/null'
-result "LIVE: nor is it in kallsyms" lacks ".* startup$tab.*" kallsyms
-result "LIVE: the log" says "test_a: coming, 3 regions, 6 symbols
+result "LIVE: nor is it in kallsyms" output_lacks ".* startup$tab.*" kallsyms
+result "LIVE: the log" output_is "test_a: coming, 3 regions, 6 symbols
 test_a: live" modreg_log
 result "LIVE: its module cannot be unloaded" eval '! rmmod test_modreg 2> /dev/null'
-result "LIVE: goes on" goes_on
+result "LIVE: goes on" release_plugin
 
 result "GOING: it is caught" holds going Unloading
-result "GOING: in plugins" matches "test_a 4096 0 - Unloading $address \($external-\)" plugins
-result "GOING: it resolves" matches "$address alpha\+0x0/0x30 \[test_a\]" resolve test_a:alpha
-result "GOING: goes on" goes_on
+result "GOING: in plugins" output_has_line "test_a 4096 0 - Unloading $address \($external-\)" plugins
+result "GOING: it resolves" output_has_line "$address alpha\+0x0/0x30 \[test_a\]" resolve test_a:alpha
+result "GOING: goes on" release_plugin
 
 result "nothing is left" eval 'empty plugins && empty kallsyms && unload_all'
 

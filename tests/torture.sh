@@ -64,7 +64,7 @@ files()
 		"$modreg/plugins" | sed 's/^/# plugins: /' | grep . &&
 	! awk -F '[ \t]' '$3 ~ /^torture_[0-9a-f]+$/ && length($3) == 19 && $4 != "[" substr($3, 1, 18) "]"' "$modreg/kallsyms" |
 		sed 's/^/# kallsyms: /' | grep . &&
-	matches "$number torture_fault\+0x0/$number \[torture_oops\]" resolve torture_oops:torture_fault
+	output_has_line "$number torture_fault\+0x0/$number \[torture_oops\]" resolve torture_oops:torture_fault
 }
 
 # What modreg has to say fills the console, and the console is slow.
@@ -80,7 +80,7 @@ oops()
 	log_mark
 	echo 1 > "$torture/oops"
 	quiet
-	matches "IP: torture_fault\+$number/$number \[torture_oops\]" eval 'modreg_log | grep ^IP'
+	output_has_line "IP: torture_fault\+$number/$number \[torture_oops\]" eval 'modreg_log | grep ^IP'
 }
 
 show_status()
@@ -132,7 +132,7 @@ echo 0 > "$nmi"
 result "it ends" eval 'echo 0 > "$torture/run"'
 loud
 verdict 15 | sed 's/^/# /'
-result "the verdict" matches "end: SUCCESS" verdict 1
+result "the verdict" output_has_line "end: SUCCESS" verdict 1
 result "processors went off and on" often hotplug
 result "modules came and went" often samples
 result "the files were read" often files

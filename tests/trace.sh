@@ -26,7 +26,7 @@ load modreg || ktap_exit_fail_msg "cannot load modreg"
 ktap_print_header
 ktap_set_plan 5
 
-result "there are three" says "enable
+result "there are three" output_is "enable
 filter
 plugin_register
 plugin_state
@@ -34,7 +34,7 @@ plugin_unregister" ls "$tracing/events/modreg"
 result "a plugin comes and goes, untraced" eval 'come_and_go && empty events'
 echo 1 > "$tracing/events/modreg/enable"
 result "it comes and goes, traced" come_and_go
-result "the events, in their order" says "plugin_register: sample_c regions=3 symbols=4
+result "the events, in their order" output_is "plugin_register: sample_c regions=3 symbols=4
 plugin_state: sample_c COMING
 plugin_state: sample_c LIVE
 plugin_state: sample_c GOING

@@ -25,7 +25,7 @@ result "a drop unregisters, and frees the data" runs dropped
 result "what is refused leaves nothing, the data neither" runs refused
 result "who is refused to unregister keeps the registration" runs busy
 result "a drop waits for the last reference" runs waits
-result "and says so" matches "test_modreg_rust: waiting for the last reference to a plugin" log
+result "and output_is so" output_has_line "test_modreg_rust: waiting for the last reference to a plugin" log
 result "nothing is left" eval 'empty plugins && empty kallsyms && unload_all'
 
 ktap_finished
