@@ -1,15 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The tracepoints, seen by bpftrace, which takes its time to start in an emulated guest.
+# The tracepoints, as bpftrace sees them. It takes minutes to start in an emulated guest.
 #
 # limit: 600
 
 . "$(dirname "$0")/functions.sh"
 
 seen=/tmp/bpftrace
-# The names are taken from the raw tracepoints: bpftrace 0.23 reads strings of others at a wrong
-# place, the kernel's own (module:module_load) too.
+# Names come from the raw tracepoints: bpftrace 0.23 reads strings of the other kind at a wrong place,
+# also those of the kernel's module:module_load.
 program='BEGIN { printf("ready\n"); }
 	tracepoint:modreg:plugin_register { printf("symbols %d\n", args.symbols); }
 	tracepoint:modreg:plugin_state { printf("state %d\n", args.state); }
@@ -18,6 +18,7 @@ program='BEGIN { printf("ready\n"); }
 	rawtracepoint:plugin_state { printf("%s is %d\n", str(arg0), arg1); }
 	rawtracepoint:plugin_unregister { printf("unregister %s\n", str(arg0)); }'
 
+# ready: returns 0 once bpftrace has attached its probes
 ready()
 {
 	local i
@@ -28,7 +29,8 @@ ready()
 	return 1
 }
 
-came_and_went()
+# load_and_unload: makes a plugin come and go, and waits until bpftrace has seen it
+load_and_unload()
 {
 	load modreg_sample_c && rmmod modreg_sample_c &&
 		try grep -qx gone "$seen" && try grep -q unregister "$seen"
@@ -41,20 +43,20 @@ ktap_set_plan 5
 
 bpftrace -B line -e "$program" > "$seen" 2>&1 &
 pid=$!
-result "bpftrace knows the tracepoints" ready
-result "a plugin comes and goes" came_and_went
+result "bpftrace attaches to the tracepoints" ready
+result "plugin comes and goes while bpftrace runs" load_and_unload
 kill "$pid"
 wait "$pid"
-result "bpftrace has seen the events" output_is "symbols 4
+result "bpftrace prints each event, in order" output_is "symbols 4
 state 1
 state 0
 state 2
 gone" grep -xE 'symbols .*|state .*|gone' "$seen"
-result "and whose they are" output_is "register sample_c
+result "bpftrace prints the plugin's name with each event" output_is "register sample_c
 sample_c is 1
 sample_c is 0
 sample_c is 2
 unregister sample_c" grep sample_c "$seen"
-result "nothing is left" unload_all
+result "modules unload" unload_all
 
 ktap_finished

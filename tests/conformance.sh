@@ -1,26 +1,26 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Every answer of modreg about the kernel's own modules equals the kernel's answer, the kernel's own
-# tests of such answers pass with modreg in the place of kallsyms, and answers are right while
-# modules come and go. The short form, with the modules that the guest has loaded, kvm and some
-# small ones; conformance_full.sh is the full one.
+# Conformance: every answer of modreg about the kernel's own modules equals the kernel's answer; the
+# kernel's own tests of such answers pass with modreg in the place of kallsyms; answers are right while
+# modules come and go. The short form: the modules that the guest has loaded, kvm and some small ones.
+# conformance_full.sh is the full form.
 #
 # boot: --memory 2G
 
 . "$(dirname "$0")/functions.sh"
 
-# Which modules are there before the mirror is, and which are loaded before its eyes.
+# Modules loaded before the mirror, modules loaded after it, and modules that come and go.
 before=${before-kvm}
 after=${after-bch ts_bm nls_utf8 crc8}
 churners=(lru_cache notifier_error_inject ts_kmp)
-# Kernels that were built for these tests have a few of the smallest.
+# The debug kernels have only a few of the smallest modules.
 if ! modinfo kvm > /dev/null 2>&1; then
 	before=nls_cp437
 	after=nls_ascii
 	churners=(nls_utf8 nls_koi8_r)
 fi
-# Each how-manyth symbol is asked about.
+# One symbol in so many is asked about; so many random addresses; so many loads and unloads.
 every=${every-4}
 random=${random-4000}
 loads=${loads-240}
@@ -28,8 +28,9 @@ loads=${loads-240}
 tab=$'\t'
 mirror=/sys/kernel/debug/modreg_mirror
 
-# Without what is listed there but is no module's own: BPF's programs and ftrace's trampolines have
-# no module, or one that is not loaded.
+# proc_kallsyms: prints the modules' part of /proc/kallsyms
+#
+# BPF's programs and ftrace's trampolines are listed there under names that are no loaded module's.
 proc_kallsyms()
 {
 	local modules
@@ -37,19 +38,22 @@ proc_kallsyms()
 	grep -E "$tab\[($modules)\]$" /proc/kallsyms
 }
 
-# Without references and users: /proc/modules counts those of the module, plugins those of the plugin.
+# columns FILE: prints name, size, state and address of each line of /proc/modules or plugins
+#
+# References and users are left out: one file counts a module's, the other a plugin's.
 columns()
 {
 	awk '{ print $1, $2, $5, $6, $7 }' "$1"
 }
 
+# same_lines COMMAND COMMAND: returns 0 if both print the same; shows the first ten differences
 same_lines()
 {
 	diff <($1) <($2) | head -n 10 | sed 's/^/# /'
 	return "${PIPESTATUS[0]}"
 }
 
-# What a test module has logged, where it fails.
+# run_module MODULE: loads a test module, runs it, shows what it logs, unloads it
 run_module()
 {
 	load "$1" || return 1
@@ -60,8 +64,9 @@ run_module()
 	rmmod "$1" && return "$status"
 }
 
-# The stress of the kernel's find_symbol(), by the script in the kernel's source as it stands. It
-# wants modprobe to know the modules, and perf only to measure.
+# find_symbol: runs the kernel's own stress test of find_symbol(), the script of its source as it stands
+#
+# The script loads the modules by modprobe, and uses perf only to measure.
 find_symbol()
 {
 	local dir=/tmp/find_symbol modprobe
@@ -69,7 +74,7 @@ find_symbol()
 	cp test_kallsyms_[a-d].ko "$dir/lib/modules/$(uname -r)"
 	depmod --basedir "$dir" 2> /dev/null
 	printf '#!/bin/sh\nexec modprobe -d %s "$@"\n' "$dir" > "$dir/bin/test_modprobe"
-	# shellcheck disable=SC2016 # that script's own
+	# shellcheck disable=SC2016 # for the script written here
 	printf '#!/bin/sh\nshift\nwhile [ "$1" = -e ]; do shift 2; done\nexec "$@"\n' > "$dir/bin/perf"
 	chmod +x "$dir"/bin/*
 	modprobe=$(< /proc/sys/kernel/modprobe)
@@ -80,14 +85,16 @@ find_symbol()
 	return "$status"
 }
 
+# exports: asks about each export of the generated modules
 exports()
 {
 	echo "# $(grep -c "$tab\[test_kallsyms_" /proc/kallsyms) symbols of generated modules"
 	echo exports > "$mirror/ask" && same_lines proc_kallsyms kallsyms
 }
 
-# churn NAME TIMES: loads and unloads a module of the distribution in a loop, without a process for
-# each, and without its BTF, which takes the kernel four fifths of the time.
+# churn MODULE TIMES: loads and unloads a module of the distribution
+#
+# One process does it all, and the module's BTF is removed, which takes four fifths of a load.
 churn()
 {
 	xz -dcf "$(modinfo -n "$1")" > "/tmp/$1.ko" && objcopy --remove-section .BTF "/tmp/$1.ko" &&
@@ -109,10 +116,11 @@ churn()
 	END
 }
 
+# churn_all: loads and unloads all churners at once, while the mirror asks both sides
 churn_all()
 {
 	local module pids=() status=0
-	# The console is slow: what is no warning need not be on it.
+	# The console is slow.
 	echo N > /sys/module/printk/parameters/ignore_loglevel
 	dmesg --console-level warn
 	echo "${churners[*]}" > "$mirror/churn" || return 1
@@ -128,6 +136,7 @@ churn_all()
 	return "$status"
 }
 
+# have MODULE...: returns 0 if each module is registered as a plugin
 have()
 {
 	local module status=0
@@ -151,17 +160,17 @@ mapfile -t kinds < <(sed -n '2,/^all /{/^all /!p}' "$mirror/table" | sed 's/  .*
 ktap_set_plan $((${#kinds[@]} + 12))
 
 # shellcheck disable=SC2086 # words
-result "the modules are registered" have $before $after
-result "kallsyms is the modules' part of /proc/kallsyms" same_lines proc_kallsyms kallsyms
-result "plugins is /proc/modules" same_lines "columns /proc/modules" "columns $modreg/plugins"
-result "the questions are asked" eval 'echo all > $mirror/ask'
-result "the kernel's kallsyms_selftest" run_module modreg_kallsyms_selftest
-result "the kernel's longest symbol" run_module modreg_longest_symbol
-result "the kernel's stress of find_symbol" find_symbol
-result "and each export asked for" exports
-result "its modules unload" rmmod test_kallsyms_{b,a,c,d}
-result "$loads loads and unloads" churn_all
-result "the files are the same still" eval 'same_lines proc_kallsyms kallsyms &&
+result "loaded modules: each is registered" have $before $after
+result "kallsyms equals the modules' part of /proc/kallsyms" same_lines proc_kallsyms kallsyms
+result "plugins equals /proc/modules" same_lines "columns /proc/modules" "columns $modreg/plugins"
+result "the mirror asks its questions" eval 'echo all > $mirror/ask'
+result "the kernel's kallsyms_selftest on modreg passes" run_module modreg_kallsyms_selftest
+result "the kernel's longest_symbol test on modreg passes" run_module modreg_longest_symbol
+result "the kernel's stress test of find_symbol passes" find_symbol
+result "exports of the generated modules: modreg finds each" exports
+result "generated modules unload" rmmod test_kallsyms_{b,a,c,d}
+result "$loads loads and unloads while both sides are asked" churn_all
+result "after $loads loads and unloads: kallsyms and plugins equal the kernel's" eval 'same_lines proc_kallsyms kallsyms &&
 	same_lines "columns /proc/modules" "columns $modreg/plugins"'
 
 table=$(< "$mirror/table")
@@ -169,11 +178,11 @@ printf '# %s\n' "${table//$'\n'/$'\n# '}"
 for kind in "${kinds[@]}"; do
 	read -r asked equal different < <(grep "^$kind  " <<< "$table" | grep -oE '[0-9]+ +[0-9]+ +[0-9]+$')
 	if [[ $kind = exception* && $asked = 0 ]] && ! compgen -G '/sys/module/*/sections/__ex_table' > /dev/null; then
-		ktap_test_skip "$kind: no module has any"
+		ktap_test_skip "$kind: no module has one"
 		continue
 	fi
 	result "$kind: $asked asked, $equal equal" test "$asked" -gt 0 -a "$different" -eq 0
 done
-result "nothing is left" eval 'rmmod modreg_mirror && empty plugins && empty kallsyms && rmmod modreg'
+result "registry is empty, modules unload" eval 'rmmod modreg_mirror && empty plugins && empty kallsyms && rmmod modreg'
 
 ktap_finished

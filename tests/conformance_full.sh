@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# conformance.sh in full: each symbol of many modules of the distribution, 200,000 random addresses,
+# conformance.sh in full: every symbol of many of the distribution's modules, 200,000 random addresses,
 # 10,000 loads and unloads.
 #
 # boot: --memory 4G

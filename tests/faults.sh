@@ -1,10 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Every allocation fails once, on every path: inside of the kernel, one case for each writer; the
-# files, opened, read and written to; the loading of modreg and of the samples. What fails says
-# -ENOMEM and leaves no trace. Where it is the loader's that fails, the kernel warns once of its own
-# accord.
+# Every allocation on every path fails once: in the writers, one case for each (modules/test_modreg/
+# faults.c); in opening, reading and writing the files; in loading modreg and the samples. The caller
+# gets -ENOMEM, and no trace is left. The kernel warns once if an allocation of its module loader fails.
 #
 # on: umkasan
 # expects: WARNING: kernel/trace/trace_events.c:[0-9]+ at event_define_fields
@@ -19,16 +18,18 @@ if [[ ! -e /proc/self/fail-nth || ! -d $knobs/failslab || ! -d $knobs/fail_page_
 	exit 4
 fi
 
-# Also where the kernel might wait for memory; and without a report of each.
+# Allocations that may wait for memory fail too, and no failure is reported.
 for knob in failslab fail_page_alloc; do
 	echo N > "$knobs/$knob/ignore-gfp-wait"
 	echo 0 > "$knobs/$knob/verbose"
 done
 echo 0 > $knobs/fail_page_alloc/min-order
 
-# fail_nth ACTION...: does it with the n-th allocation of it failing, until there are no more.
-#   FILE [TEXT]     opens a file, writes the text to it, reads it whole
-#   MODULE.ko       loads a module, and unloads it again; from memory, as other filesystems need not bear it
+# fail_nth FILE [TEXT]: opens the file, writes the text to it and reads it whole, with the n-th allocation
+# failing, for each n until there are no more
+#
+# fail_nth MODULE.ko: loads and unloads the module in the same way, from /tmp, because not every
+# filesystem bears failed allocations
 fail_nth()
 {
 	python3 - "$@" <<- 'END'
@@ -84,7 +85,8 @@ fail_nth()
 	END
 }
 
-finds_leak()
+# find_leak: returns 0 if kmemleak finds what a case loses on purpose
+find_leak()
 {
 	run_case broken.leaks && leaks && echo clear > "$kmemleak"
 }
@@ -95,34 +97,34 @@ mapfile -t names < <(cases faults)
 ktap_print_header
 ktap_set_plan $((${#names[@]} + 14))
 
-result "there are cases" test "${#names[@]}" -gt 0
+result "test_modreg has cases for faults" test "${#names[@]}" -gt 0
 for name in "${names[@]}"; do
 	result "$name" run_case "$name"
 	log | sed -n 's/^test_modreg: \([0-9]* .*\)/# \1/p'
 done
 for name in broken.forgets broken.confuses; do
-	result "$name is found out" eval "! run_case $name > /dev/null"
+	result "$name: the test notices" eval "! run_case $name > /dev/null"
 done
 
 cp modreg.ko modreg_sample_{c,rust}.ko /tmp
-result "sample C" fail_nth modreg_sample_c.ko
-result "sample Rust" fail_nth modreg_sample_rust.ko
+result "each failed allocation: modreg_sample_c loads or is refused with -ENOMEM" fail_nth modreg_sample_c.ko
+result "each failed allocation: modreg_sample_rust loads or is refused with -ENOMEM" fail_nth modreg_sample_rust.ko
 load modreg_sample_c
-result "plugins" fail_nth "$modreg/plugins"
-result "kallsyms" fail_nth "$modreg/kallsyms"
-result "resolve" fail_nth "$modreg/resolve" sample_c_add
-result "the sample is as before" output_has_line "0x[0-9a-f]+ sample_c_add\+0x0/.*" resolve sample_c_add
-result "all unload" unload_all
-result "modreg itself" fail_nth modreg.ko
-result "nothing is left" eval '! loaded modreg && [[ ! -e $modreg ]]'
+result "each failed allocation: plugins is read whole or fails with -ENOMEM" fail_nth "$modreg/plugins"
+result "each failed allocation: kallsyms is read whole or fails with -ENOMEM" fail_nth "$modreg/kallsyms"
+result "each failed allocation: resolve answers or fails with -ENOMEM" fail_nth "$modreg/resolve" sample_c_add
+result "after failed allocations: the sample's symbol resolves" output_has_line "0x[0-9a-f]+ sample_c_add\+0x0/.*" resolve sample_c_add
+result "after failed allocations: modules unload" unload_all
+result "each failed allocation: modreg loads or is refused with -ENOMEM" fail_nth modreg.ko
+result "modreg is unloaded, its files are gone" eval '! loaded modreg && [[ ! -e $modreg ]]'
 
 if [[ -e $kmemleak ]]; then
 	load modreg && load test_modreg
-	result "nothing leaks" eval '! leaks'
-	result "a leak is found" finds_leak
+	result "failed allocations: kmemleak finds nothing" eval '! leaks'
+	result "broken.leaks: kmemleak finds the object" find_leak
 else
-	ktap_test_skip "nothing leaks: this kernel has no kmemleak"
-	ktap_test_skip "a leak is found: this kernel has no kmemleak"
+	ktap_test_skip "failed allocations: this kernel has no kmemleak"
+	ktap_test_skip "broken.leaks: this kernel has no kmemleak"
 fi
 
 ktap_finished

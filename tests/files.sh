@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The files in debugfs: who may open them, who sees addresses, and that they hold while plugins come
-# and go.
+# The files in debugfs: their permissions, to whom they show addresses, and their lines while plugins
+# come and go.
 #
 # on: first umkasan
 
@@ -14,7 +14,7 @@ kptr_restrict=/proc/sys/kernel/kptr_restrict
 paranoid=/proc/sys/kernel/perf_event_paranoid
 before="$(< $kptr_restrict) $(< $paranoid)"
 
-# sysctls KPTR_RESTRICT PERF_EVENT_PARANOID
+# sysctls KPTR_RESTRICT PERF_EVENT_PARANOID: sets both
 sysctls()
 {
 	echo "$1" > $kptr_restrict && echo "$2" > $paranoid
@@ -29,31 +29,31 @@ restore()
 }
 trap restore EXIT
 
-# unprivileged COMMAND: as root still, but without CAP_SYSLOG.
+# unprivileged COMMAND: runs the command as root without CAP_SYSLOG
 unprivileged()
 {
 	setpriv --bounding-set -syslog --inh-caps -syslog bash -c "$1"
 }
 
-# shown COMMAND...: whether a file shows addresses, 'shown', 'hidden' or both.
+# shown: reads lines that begin with an address; prints 'shown', 'hidden' or both
 shown()
 {
 	awk '$1 ~ /^0+$/ { print "hidden"; next } { print "shown" }' | sort -u | paste -s
 }
 
-# like_proc RUNNER: whether who runs RUNNER sees addresses in kallsyms just where /proc/kallsyms
-# shows them.
-like_proc()
+# same_as_proc RUNNER: returns 0 if kallsyms shows addresses exactly if /proc/kallsyms does
+#	RUNNER - runs the command that reads: 'bash -c' or unprivileged
+same_as_proc()
 {
 	local proc ours
-	# All of it takes long.
+	# Reading all of it takes long.
 	proc=$($1 "grep -m 9 ' [tT] ' /proc/kallsyms" | shown)
 	ours=$($1 "cat $modreg/kallsyms" | shown)
 	echo "# /proc/kallsyms: $proc, kallsyms: $ours"
 	[[ -n $proc && $proc = "$ours" ]]
 }
 
-# Whoever opened the file counts, not who reads it.
+# opened_by_root: returns 0 if a reader without CAP_SYSLOG sees addresses in a file that root opened
 opened_by_root()
 {
 	local file out
@@ -63,8 +63,8 @@ opened_by_root()
 	[[ $out = shown ]]
 }
 
-# opened_by_others FILE: what root reads from a file that was opened without CAP_SYSLOG.
-opened_by_others()
+# opened_unprivileged FILE: prints what root reads from a file that was opened without CAP_SYSLOG
+opened_unprivileged()
 {
 	python3 - "$1" <<- 'END'
 		import os, socket, subprocess, sys
@@ -87,7 +87,7 @@ opened_by_others()
 	END
 }
 
-# two_questions: the second on one open file is refused.
+# two_questions: returns 0 if the second question on one open file is refused
 two_questions()
 {
 	local file status
@@ -98,14 +98,14 @@ two_questions()
 	return "$status"
 }
 
-# refused QUESTION
-refused()
+# unresolved QUESTION: returns 0 if the question is refused
+unresolved()
 {
 	! resolve "$1" 2> /dev/null
 }
 
-# Reads all files over and over while a sample comes and goes: each line must be whole.
-busy_reading()
+# read_under_churn: reads the files while a sample comes and goes; returns 0 if each line is whole
+read_under_churn()
 {
 	local i reader
 	(
@@ -124,8 +124,8 @@ busy_reading()
 		! grep -vE "^([0-9a-f]{16} [A-Za-z] [a-z_]+$tab\[[a-z_]+\]|[a-z_]+ [0-9]+ [0-9]+ - [A-Z][a-z]+ 0x[0-9a-f]{16} \([OE+-]+\))$" /tmp/lines
 }
 
-# A plugin with 100,000 symbols, each a byte behind the other: all lines are there, in their order.
-large()
+# large_plugin: returns 0 if kallsyms has the 100,000 symbols of a plugin, a byte apart, in order
+large_plugin()
 {
 	local holder
 	load test_modreg || return 1
@@ -148,49 +148,50 @@ ktap_print_header
 ktap_set_plan 36
 
 for file in plugins kallsyms; do
-	result "$file is root's to read" output_is "400 root" stat -c '%a %U' "$modreg/$file"
+	result "$file: mode 400, owned by root" output_is "400 root" stat -c '%a %U' "$modreg/$file"
 done
-result "resolve is root's to read and write" output_is "600 root" stat -c '%a %U' "$modreg/resolve"
-# With the way there open, the files themselves are what keeps others out.
+result "resolve: mode 600, owned by root" output_is "600 root" stat -c '%a %U' "$modreg/resolve"
+# With the folder open to all, the files' own modes keep other users out.
 chmod 755 /sys/kernel/debug
 for file in plugins kallsyms resolve; do
-	result "nobody cannot read $file" \
+	result "$file, ordinary user: does not open" \
 		eval "! setpriv --reuid 65534 --regid 65534 --clear-groups cat $modreg/$file 2> /dev/null"
 done
-result "nobody cannot ask" \
+result "resolve, ordinary user: cannot be written" \
 	eval "! setpriv --reuid 65534 --regid 65534 --clear-groups bash -c 'echo sample_c_add > $modreg/resolve' 2> /dev/null"
 
 for restrict in 0 1 2; do
 	for perf in 1 2; do
 		sysctls $restrict $perf
 		what="kptr_restrict $restrict, perf_event_paranoid $perf"
-		result "$what: root" like_proc "bash -c"
-		result "$what: without CAP_SYSLOG" like_proc unprivileged
+		result "$what, root: kallsyms shows what /proc/kallsyms shows" same_as_proc "bash -c"
+		result "$what, without CAP_SYSLOG: kallsyms shows what /proc/kallsyms shows" same_as_proc unprivileged
 	done
 done
 sysctls 2 2
-result "hidden: plugins" output_has_line "sample_c [0-9]+ 0 - Live 0x$zero \($external\)" plugins
-result "hidden: a name resolves without its address" \
+result "addresses hidden: plugins shows zeros" output_has_line "sample_c [0-9]+ 0 - Live 0x$zero \($external\)" plugins
+result "addresses hidden: a name resolves to zeros" \
 	output_has_line "0x$zero sample_c_add\+0x0/0x[0-9a-f]+ \[sample_c\]" resolve sample_c_add
-result "hidden: an address does not resolve" refused "0x$zero"
+result "addresses hidden: an address does not resolve" unresolved "0x$zero"
 sysctls 1 2
-result "who opened the file counts" opened_by_root
+result "kallsyms opened by root, read without CAP_SYSLOG: addresses are shown" opened_by_root
 for file in $modreg/kallsyms /proc/kallsyms; do
-	result "and not who reads it: $file" \
-		output_is hidden eval "opened_by_others $file | grep sample_c_add | shown"
+	result "$file opened without CAP_SYSLOG, read by root: addresses are hidden" \
+		output_is hidden eval "opened_unprivileged $file | grep sample_c_add | shown"
 done
-result "and not who reads it: plugins" \
-	output_has_line "sample_c [0-9]+ 0 - Live 0x$zero .*" opened_by_others "$modreg/plugins"
-result "and not who asks" output_has_line "0x$zero sample_c_add.*" opened_by_others "$modreg/resolve"
+result "plugins opened without CAP_SYSLOG, read by root: addresses are hidden" \
+	output_has_line "sample_c [0-9]+ 0 - Live 0x$zero .*" opened_unprivileged "$modreg/plugins"
+result "resolve opened without CAP_SYSLOG, asked by root: address is hidden" \
+	output_has_line "0x$zero sample_c_add.*" opened_unprivileged "$modreg/resolve"
 
-result "an unknown name" refused no_such_symbol
-result "an address in no plugin" refused 0xffffffff00000000
-result "not an address" refused 0xnonsense
-result "an overlong question" refused "$(printf '%600s' x)"
-result "one question for each open file" two_questions
-result "blanks around a question" output_has_line "0x.* sample_c_add\+.*" resolve $'  sample_c_add \n'
-result "100,000 symbols" large
-result "reading while plugins come and go" busy_reading
-result "nothing is left" eval 'unload_all && [[ ! -e $modreg ]]'
+result "resolve, unknown name: refused" unresolved no_such_symbol
+result "resolve, address in no plugin: refused" unresolved 0xffffffff00000000
+result "resolve, malformed address: refused" unresolved 0xnonsense
+result "resolve, overlong question: refused" unresolved "$(printf '%600s' x)"
+result "resolve, second question on one open file: refused" two_questions
+result "resolve, blanks around a question: answered" output_has_line "0x.* sample_c_add\+.*" resolve $'  sample_c_add \n'
+result "plugin with 100,000 symbols: kallsyms has each, in order" large_plugin
+result "plugins and kallsyms read while plugins come and go: each line is whole" read_under_churn
+result "modules unload, modreg's files are gone" eval 'unload_all && [[ ! -e $modreg ]]'
 
 ktap_finished

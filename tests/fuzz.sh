@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Generated input, from good to hostile: descriptors through the C ABI, and questions written to the
-# files. Only documented errors come back, and each is one that the input has; nothing is left
-# behind. The short form; fuzz_full.sh has a million of each. The seed is printed: seed=N replays it.
+# Generated input, from good to hostile: descriptors through the C API, and questions written to the
+# files. Every error is a documented one that the input has, and no trace is left. The short form;
+# fuzz_full.sh has a million of each. The script prints its seed; seed=N ./fuzz.sh replays it.
 #
 # on: umkasan
 
@@ -11,17 +11,22 @@
 
 seed=${seed-$((RANDOM << 15 | RANDOM))}
 count=${count-2000}
-# So many descriptors at a time that the log of each part is whole.
+# Descriptors of one part; the kernel log holds all lines of a part.
 part=8000
 
-# The log's lines that are not modreg's own, nor of its test.
+# strange: returns 0 if the log has a line of neither modreg nor its tests, and shows it
 strange()
 {
 	dmesg --notime | grep -avE '^modreg: |^test_modreg: |^test_modreg_owner: |^[a-z]+\.sh [0-9]+ [0-9]+$' |
 		sed 's/^/# log: /' | grep .
 }
 
-# generate FIRST COUNT [wrong]: whether all went as it should; each turn begins with an empty log.
+# generate FIRST COUNT [wrong]: registers descriptors; returns 0 if each answer was right
+#	FIRST - number of the first descriptor
+#	COUNT - how many
+#	wrong - the registry mixes up two errors (negative control)
+#
+# It clears the log first.
 generate()
 {
 	dmesg --clear
@@ -33,6 +38,7 @@ generate()
 	! strange
 }
 
+# descriptors: registers all descriptors, part by part
 descriptors()
 {
 	local first
@@ -41,8 +47,8 @@ descriptors()
 	done
 }
 
-# A registry that is wrong is found out, and found out again with the number that was printed.
-catches()
+# find_wrong_registry: returns 0 if a wrong registry is noticed, and again with the printed number
+find_wrong_registry()
 {
 	local number
 	! generate 0 5000 wrong > /tmp/caught || return 1
@@ -52,8 +58,8 @@ catches()
 		grep -q "descriptor $number of" /tmp/caught && generate "$number" $((number % 8 + 1))
 }
 
-# questions [wrong]: writes generated questions to resolve, in all ways that there are to write and to
-# read, and reads and writes the other files too.
+# questions [wrong]: writes generated questions to resolve, reads the answers, and reads the other files
+#	wrong - one kind of answer is wrong (negative control)
 questions()
 {
 	dmesg --clear
@@ -75,7 +81,7 @@ questions()
 		    sys.exit(1)
 
 		def question():
-		    """The question, and whether there is an answer: None where both are right."""
+		    """Returns a question and whether it has an answer; None if either is right."""
 		    kind = rnd.randrange(8)
 		    if kind == 0:
 		        return rnd.choice(names).encode(), True
@@ -107,7 +113,7 @@ questions()
 		    if how == 0:
 		        return attempt(os.pwrite, file, text, rnd.choice([0, 1, 4096, 1 << 40]))
 		    if how == 1:
-		        # Nobody has memory there.
+		        # Unmapped memory.
 		        nowhere = ctypes.c_void_p(rnd.choice([0, 4096, (1 << 47) - 4096]))
 		        n = libc.write(file, nowhere, rnd.randrange(1, 4096))
 		        return (n, 0) if n >= 0 else (None, ctypes.get_errno())
@@ -118,7 +124,7 @@ questions()
 		for number in range(count):
 		    rnd.seed(seed << 32 | number)
 		    if not rnd.randrange(64):
-		        # A listing, read in pieces from anywhere; and nobody writes to it.
+		        # A listing is read in pieces from anywhere, and cannot be written.
 		        file = os.open(base + "/" + rnd.choice(["plugins", "kallsyms"]), os.O_RDONLY)
 		        for _ in range(4):
 		            os.lseek(file, rnd.choice([0, 1, rnd.randrange(5000)]), os.SEEK_SET)
@@ -139,7 +145,7 @@ questions()
 		    if wrong and err == errno.ENOENT:
 		        written, err = len(text), 0
 		    if err == 0 and written:
-		        # In pieces, or from the end back to the beginning.
+		        # In pieces, then once more from the beginning.
 		        answer = b""
 		        while piece := os.read(file, rnd.choice([1, 5, 4096])):
 		            answer += piece
@@ -161,19 +167,19 @@ load modreg && load test_modreg && load modreg_sample_c && load modreg_sample_ru
 	ktap_exit_fail_msg "cannot load the modules"
 ktap_set_plan 7
 echo "# seed $seed"
-# The console is slow: what is strange is looked for in the log instead.
+# The console is slow; strange() reads the log instead.
 echo N > /sys/module/printk/parameters/ignore_loglevel
 dmesg --console-level crit
 before="$(plugins; kallsyms)"
 
-result "$count descriptors" descriptors
-result "a registry that is wrong is found out" catches
-result "$count questions" questions
-result "a wrong answer is found out" eval 'questions wrong | grep -q "^# question .* of seed"'
-result "the plugins that were there are as before" output_is "$before" eval 'plugins; kallsyms'
-result "and are found still" output_has_line "0x[0-9a-f]+ sample_c_add\+0x0/.*" resolve sample_c_add
+result "$count descriptors: every error is one that the input has" descriptors
+result "registry that mixes up two errors: noticed, and replayed" find_wrong_registry
+result "$count questions: every answer is right" questions
+result "wrong answer: noticed" eval 'questions wrong | grep -q "^# question .* of seed"'
+result "after the questions: plugins and kallsyms are as before" output_is "$before" eval 'plugins; kallsyms'
+result "after the questions: a sample's symbol resolves" output_has_line "0x[0-9a-f]+ sample_c_add\+0x0/.*" resolve sample_c_add
 dmesg --clear
 echo Y > /sys/module/printk/parameters/ignore_loglevel
-result "nothing is left" unload_all
+result "modules unload" unload_all
 
 ktap_finished

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The KUnit suites of tests/kunit/, each test of them one result.
+# The KUnit suites of tests/kunit/; each of their tests is one result.
 #
 # on: umkasan
 
@@ -13,7 +13,7 @@ ktap_print_header
 [[ -d $kunit ]] || { ktap_skip_all "this kernel has no KUnit"; exit 4; }
 load modreg || ktap_exit_fail_msg "cannot load modreg"
 
-# What is wrong, if anything, and then each test's verdict: 'ok NAME' or 'not ok NAME'.
+# results: runs the suites; prints what failed as comments, then 'ok NAME' or 'not ok NAME' for each test
 results()
 {
 	local suite
@@ -27,7 +27,7 @@ results()
 
 mapfile -t lines < <(results)
 ktap_set_plan $(($(printf '%s\n' "${lines[@]}" | grep -cE '^(not )?ok ') + 2))
-result "there are suites" test "${#lines[@]}" -gt 0
+result "modreg has KUnit suites" test "${#lines[@]}" -gt 0
 for line in "${lines[@]}"; do
 	case $line in
 	'ok '*) ktap_test_pass "${line#ok }" ;;
@@ -35,6 +35,6 @@ for line in "${lines[@]}"; do
 	*) echo "$line" ;;
 	esac
 done
-result "nothing is left" unload_all
+result "modules unload" unload_all
 
 ktap_finished

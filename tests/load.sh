@@ -7,12 +7,14 @@
 
 . "$(dirname "$0")/functions.sh"
 
-gone()
+# nothing_left: returns 0 if modreg is not loaded and neither files nor symbols of it remain
+nothing_left()
 {
 	! loaded modreg && [[ ! -e $modreg ]] && ! grep -q ' modreg_' /proc/kallsyms
 }
 
-again()
+# load_ten_times: loads and unloads modreg ten times
+load_ten_times()
 {
 	local i
 	for ((i = 0; i < 10; i++)); do
@@ -23,13 +25,13 @@ again()
 ktap_print_header
 ktap_set_plan 8
 
-result "insmod" load modreg
-result "listed in /proc/modules" grep -q '^modreg ' /proc/modules
-result "its files are there" test -f "$modreg/plugins" -a -f "$modreg/kallsyms" -a -f "$modreg/resolve"
-result "there are no plugins and no symbols" eval 'empty plugins && empty kallsyms'
-result "rmmod" rmmod modreg
-result "nothing is left" gone
-result "ten times more" again
-result "still nothing is left" gone
+result "modreg loads" load modreg
+result "loaded modreg is in /proc/modules" grep -q '^modreg ' /proc/modules
+result "loaded modreg has its debugfs files" test -f "$modreg/plugins" -a -f "$modreg/kallsyms" -a -f "$modreg/resolve"
+result "plugins and kallsyms are empty" eval 'empty plugins && empty kallsyms'
+result "modreg unloads" rmmod modreg
+result "unloaded modreg leaves no file and no symbol" nothing_left
+result "modreg loads and unloads ten times" load_ten_times
+result "ten unloads leave no file and no symbol" nothing_left
 
 ktap_finished

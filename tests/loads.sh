@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# modreg, the samples and an owner that registers itself are loaded and unloaded over and over: afterwards
-# the kernel has as much memory in use as before. The short form; loads_full.sh loads a thousand times.
+# Repeated loads and unloads of modreg, the samples and an owner that registers itself leave as much
+# memory in use as before. The short form; loads_full.sh loads a thousand times.
 #
-# What is compared is what the allocators count after they were told to give back what is free:
-# objects in each slab cache, areas of vmalloc(), kB of per-CPU memory. The rest of the system
-# allocates too, by the dozen, but not at each load: so there are three rounds, and what has grown by more
-# than half an object for each load in all of them is lost.
+# The script compares what the allocators count after they were told to give back free memory: objects
+# in each slab cache, areas of vmalloc(), kB of per-CPU memory. The rest of the system allocates too, but
+# not at each load. So there are three rounds, and a count that grows by more than half an object for
+# each load in all of them is a loss.
 #
 # on: umkasan
 
@@ -16,9 +16,9 @@
 # In each of three rounds.
 times=${times-10}
 
-# loads MODULE[=PARAMETERS]...: whether that many loads and unloads of all of them leave no memory in use; status 3
-# where they do.
-loads()
+# load_repeatedly MODULE[=PARAMETERS]...: loads and unloads the modules $times times in each round;
+# returns 0 if no memory is lost, 3 if some is
+load_repeatedly()
 {
 	dmesg --clear
 	python3 - "$times" "$@" <<- 'END'
@@ -46,7 +46,7 @@ loads()
 
 		def in_use():
 		    for _ in range(2):
-		        # Grace periods pass, and work that frees memory is done.
+		        # Wait for grace periods and for work that frees memory.
 		        time.sleep(1)
 		        with open("/proc/sys/vm/drop_caches", "w") as file:
 		            file.write("3")
@@ -78,7 +78,7 @@ loads()
 
 ktap_print_header
 ktap_set_plan 4
-# BTF takes most of the time to load, and has nothing to do with it. The console is slow.
+# BTF takes most of the time of a load, and plays no part here. The console is slow.
 for module in modreg modreg_sample_{c,rust} test_modreg_owner; do
 	objcopy --remove-section .BTF "$module.ko" "/tmp/$module.ko"
 done
@@ -86,14 +86,14 @@ echo N > /sys/module/printk/parameters/ignore_loglevel
 dmesg --console-level err
 
 [[ ! -e $kmemleak ]] || echo clear > "$kmemleak"
-result "$((3 * times)) loads and unloads" loads modreg modreg_sample_c modreg_sample_rust test_modreg_owner
+result "$((3 * times)) loads and unloads: no count of memory grows" load_repeatedly modreg modreg_sample_c modreg_sample_rust test_modreg_owner
 if [[ -e $kmemleak ]]; then
-	result "kmemleak finds nothing" eval '! leaks'
+	result "$((3 * times)) loads and unloads: kmemleak finds nothing" eval '! leaks'
 else
-	ktap_test_skip "kmemleak finds nothing: this kernel has none"
+	ktap_test_skip "$((3 * times)) loads and unloads: this kernel has no kmemleak"
 fi
-result "a little memory that is lost at each load is found" eval 'loads modreg test_modreg_owner=mode=lose; (($? == 3))'
+result "40 bytes lost at each load: a count of memory grows" eval 'load_repeatedly modreg test_modreg_owner=mode=lose; (($? == 3))'
 echo Y > /sys/module/printk/parameters/ignore_loglevel
-result "nothing is left" eval '! loaded modreg && [[ ! -e $modreg ]]'
+result "modreg is unloaded, its files are gone" eval '! loaded modreg && [[ ! -e $modreg ]]'
 
 ktap_finished

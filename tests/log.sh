@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The log lines that docs/interfaces.md lists, whole and in their order.
+# The log lines that docs/interfaces.md lists: whole, complete and in order.
 #
 # on: first umkasan
 
 . "$(dirname "$0")/functions.sh"
 
-# lines WANT COMMAND...: whether modreg logs just that while the command runs.
-lines()
+# logs_exactly LINES COMMAND...: returns 0 if modreg logs exactly the lines while the command runs
+logs_exactly()
 {
 	local want=$1
 	shift
@@ -17,44 +17,44 @@ lines()
 	output_is "$want" modreg_log
 }
 
-# The letters behind a plugin's name in the list.
-letters()
+# letters_are CASE LETTERS: runs the case; returns 0 if the list has the letters behind the plugin's name
+letters_are()
 {
 	run_case "$1" && output_is "Plugins linked in: test_a($2)" eval \
 		'modreg_log | grep linked | sed "s/ \[last unloaded: .*//"'
 }
 
-comes=": coming, 3 regions, 6 symbols"
+coming=": coming, 3 regions, 6 symbols"
 
 load modreg && load test_modreg || ktap_exit_fail_msg "cannot load the modules"
 ktap_print_header
 ktap_set_plan 25
 
-result "a plugin comes" lines "sample_c: coming, 3 regions, 4 symbols
+result "registered plugin: coming, live" logs_exactly "sample_c: coming, 3 regions, 4 symbols
 sample_c: live" load modreg_sample_c
-result "a plugin goes" lines "sample_c: going
+result "unregistered plugin with an exit callback: going, gone" logs_exactly "sample_c: going
 sample_c: gone" rmmod modreg_sample_c
-result "an unknown parameter" lines "sample_c: coming, 3 regions, 4 symbols
+result "unknown parameter: plugin is removed and refused" logs_exactly "sample_c: coming, 3 regions, 4 symbols
 sample_c: gone
 sample_c: refused, unknown parameter (-ENOENT)" load_fails modreg_sample_c args=stride=3
-result "a bad value" lines "sample_c: coming, 3 regions, 4 symbols
+result "bad parameter value: plugin is removed and refused" logs_exactly "sample_c: coming, 3 regions, 4 symbols
 sample_c: gone
 sample_c: refused, a parameter's value is invalid (-EINVAL)" load_fails modreg_sample_c args=step=three
-result "a missing value" lines "sample_c: coming, 3 regions, 4 symbols
+result "missing parameter value: plugin is removed and refused" logs_exactly "sample_c: coming, 3 regions, 4 symbols
 sample_c: gone
 sample_c: refused, a parameter has no value (-EINVAL)" load_fails modreg_sample_c args=step
-result "one that is referenced stays" lines "test_a$comes
+result "plugin with a reference: unregistration is refused" logs_exactly "test_a$coming
 test_a: live
 test_a: refused, busy with 1 references (-EBUSY)
 test_a: going
 test_a: gone" run_case writers.unregister_referenced
-result "several go in one stop" lines "test_a$comes
+result "several plugins in one call: all are going before one is gone" logs_exactly "test_a$coming
 test_a: live
-test_b$comes
+test_b$coming
 test_b: live
-test_c$comes
+test_c$coming
 test_c: live
-test_d$comes
+test_d$coming
 test_d: live
 test_a: going
 test_b: going
@@ -65,7 +65,7 @@ test_b: gone
 test_c: gone
 test_d: gone" run_case writers.unregister_several
 for context in preempt_off irqs_off bh_off spinlock rcu softirq hardirq nmi; do
-	result "a caller that may not sleep: $context" lines "test_a$comes
+	result "writers in $context: refused with -EDEADLK" logs_exactly "test_a$coming
 test_a: live
 test_b: refused, called where sleeping is not allowed (-EDEADLK)
 test_modreg: refused, called where sleeping is not allowed (-EDEADLK)
@@ -74,35 +74,35 @@ refused: stop_machine() where sleeping is not allowed (-EDEADLK)
 test_a: going
 test_a: gone" run_case "writers.atomic.$context"
 done
-result "a GPL-only symbol is hidden" lines "test_a$comes
+result "GPL-only symbol: hidden with a warning" logs_exactly "test_a$coming
 test_a: live
 test_a:gamma is for GPL-compatible callers only
 test_a: going
 test_a: gone" run_case readers.find_symbol_gpl
-result "a name is taken, a region is" lines "test_a$comes
+result "taken name, overlapping region: refused" logs_exactly "test_a$coming
 test_a: refused, the name is taken (-EEXIST)
 test_b: refused, a region overlaps plugin test_a (-EEXIST)
 test_a: live
 test_a: going
 test_a: gone" run_case states.coming_collides
-result "an init that fails" lines "test_a$comes
+result "failed init: plugin is removed and refused" logs_exactly "test_a$coming
 test_a: gone
 test_a: refused, its init failed (-EXFULL)" run_case states.failed_init
-result "the list has a plugin COMING" letters states.coming "$external+"
-result "the list has a plugin GOING" letters states.going "$external-"
-result "an owner that leaves a plugin behind" lines "left: coming, 1 regions, 0 symbols
+result "list of plugins: COMING plugin has +" letters_are states.coming "$external+"
+result "list of plugins: GOING plugin has -" letters_are states.going "$external-"
+result "owner that leaves a plugin behind: plugin is removed with a warning" logs_exactly "left: coming, 1 regions, 0 symbols
 left: live
 left: its owner goes without unregistering it
 left: gone" eval 'load test_modreg_owner mode=leave && rmmod test_modreg_owner'
 load modreg_sample_c
 log_mark
 load test_modreg_owner mode=module
-result "the plugins, newest first, and the one that went last" \
+result "list of plugins: newest first, then the last unloaded" \
 	output_is "Plugins linked in: test_modreg_owner($external+) sample_c($external) [last unloaded: left($external)]" \
 	eval 'modreg_log | grep linked'
-result "a module that registered itself" output_has_line \
+result "module that registers itself: coming" output_has_line \
 	"test_modreg_owner: coming, [0-9]+ regions, [0-9]+ symbols" modreg_log
-result "one without an exit callback goes" lines "test_modreg_owner: gone" rmmod test_modreg_owner
-result "nothing is left" unload_all
+result "unregistered plugin without an exit callback: gone" logs_exactly "test_modreg_owner: gone" rmmod test_modreg_owner
+result "modules unload" unload_all
 
 ktap_finished

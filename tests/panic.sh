@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# A panic inside a plugin: the console has the plugins, and the plugin's functions on the stack.
+# A panic inside a plugin: the console shows the list of plugins and the plugin's functions on the stack.
 #
 # dies: Kernel panic - not syncing: test_modreg_owner asks for it
 # dies: modreg: Plugins linked in: test_modreg_owner\(OE?\+\)

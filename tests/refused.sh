@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Input that is refused, one case for each reason: the errno, and that no trace is left.
+# Malformed input: one case for each reason to refuse a plugin checks the errno and that no trace is left.
+# The cases are in modules/test_modreg/refused.c.
 #
 # on: first umkasan
 

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Tortures modreg: writers and readers in every context (modreg_torture), while processors go off and
-# on, plugin modules come and go, the files are read, and now and then something faults.
+# Torture: writers, and readers in every context (modreg_torture), while processors go off and on, plugin
+# modules come and go, the files are read, and a plugin faults now and then.
 #
 # on: kasan kcsan
 # minutes: 1
@@ -17,10 +17,10 @@ torture=/sys/module/modreg_torture/parameters
 nmi=/dev/ttyS1
 nmi_longest=/sys/kernel/debug/x86/nmi_longest_ns
 number='0x[0-9a-f]+'
-# How often things were done.
+# One file for each activity, with the number of times it was done.
 counts=$(mktemp -d)
 
-# again COMMAND: over and over, until the time is over; counts.
+# again COMMAND: repeats the command until the time is over, and counts
 again()
 {
 	local n=0
@@ -34,12 +34,13 @@ again()
 	done
 }
 
-often()
+# was_done COMMAND: returns 0 if the command was done, and prints how often
+was_done()
 {
 	[[ -s $counts/$1 ]] && echo "# $1: $(< "$counts/$1") times"
 }
 
-# One processor, but not the first, goes off and comes back.
+# hotplug: takes a processor other than the first off and back on
 hotplug()
 {
 	local cpus=(/sys/devices/system/cpu/cpu[1-9]*/online) cpu
@@ -50,6 +51,7 @@ hotplug()
 	sleep 0.$((RANDOM % 10))
 }
 
+# samples: loads and unloads one of the samples
 samples()
 {
 	local languages=(c rust)
@@ -57,7 +59,7 @@ samples()
 	load "$sample" && sleep 0.1 && rmmod "$sample"
 }
 
-# What is said of our own plugins must fit together: a symbol names its plugin.
+# files: returns 0 if each line of plugins has its form, and each torture symbol names its plugin
 files()
 {
 	! grep -vE '^[A-Za-z_0-9]+ [0-9]+ [0-9]+ - (Loading|Live|Unloading) 0x[0-9a-f]{16}( \([A-Z+-]+\))?$' \
@@ -67,14 +69,16 @@ files()
 	output_has_line "$number torture_fault\+0x0/$number \[torture_oops\]" resolve torture_oops:torture_fault
 }
 
-# What modreg has to say fills the console, and the console is slow.
+# quiet, loud: keep modreg's lines off the console, which is slow; back to normal
 quiet()
 {
 	echo N > /sys/module/printk/parameters/ignore_loglevel
 	dmesg --console-level warn
 }
 
-# The report of an oops makes the console loud again.
+# oops: makes a plugin fault; returns 0 if modreg names the instruction
+#
+# The kernel's report of an oops makes the console loud again.
 oops()
 {
 	log_mark
@@ -83,6 +87,7 @@ oops()
 	output_has_line "IP: torture_fault\+$number/$number \[torture_oops\]" eval 'modreg_log | grep ^IP'
 }
 
+# show_status: prints torture's counts, then waits 10 seconds
 show_status()
 {
 	local i
@@ -97,29 +102,30 @@ loud()
 	echo Y > /sys/module/printk/parameters/ignore_loglevel
 }
 
-# Emulated processors share real ones, so an NMI may take long.
-relaxed()
+# allow_long_nmis: keeps the kernel from warning of NMIs that take long on shared processors
+allow_long_nmis()
 {
 	[[ ! -w $nmi_longest ]] || echo 1000000000 > "$nmi_longest"
 }
 
+# verdict N: prints the last N lines of modreg_torture in the log
 verdict()
 {
 	dmesg --notime | sed -n 's/^modreg_torture: //p' | tail -n "$1"
 }
 
 load modreg && load modreg_torture || ktap_exit_fail_msg "cannot load the modules"
-relaxed
+allow_long_nmis
 ktap_print_header
 ktap_set_plan 9
 quiet
-result "it begins" eval 'echo 1 > "$torture/run"'
+result "torture begins" eval 'echo 1 > "$torture/run"'
 echo 1 > "$nmi"
 end=$((SECONDS + seconds))
 for what in hotplug samples files show_status; do
 	again $what &
 done
-# Lockdep is off after the first.
+# An oops switches lockdep off, so the first comes late.
 sleep $((seconds * 3 / 4))
 while ((SECONDS < end)); do
 	oops && echo oops >> "$counts/oops" || echo oops >> "$counts/failed"
@@ -129,15 +135,15 @@ done
 touch "$counts/stop"
 wait
 echo 0 > "$nmi"
-result "it ends" eval 'echo 0 > "$torture/run"'
+result "torture ends" eval 'echo 0 > "$torture/run"'
 loud
 verdict 15 | sed 's/^/# /'
-result "the verdict" output_has_line "end: SUCCESS" verdict 1
-result "processors went off and on" often hotplug
-result "modules came and went" often samples
-result "the files were read" often files
-result "faults were reported" test -s "$counts/oops"
-result "none of that failed" eval '! cat "$counts/failed" 2> /dev/null'
-result "nothing is left" eval 'empty plugins && rmmod modreg_torture && unload_all'
+result "torture: the verdict is SUCCESS" output_has_line "end: SUCCESS" verdict 1
+result "torture: processors went off and on" was_done hotplug
+result "torture: modules came and went" was_done samples
+result "torture: the files were read" was_done files
+result "torture: oopses named the instruction" test -s "$counts/oops"
+result "torture: no activity failed" eval '! cat "$counts/failed" 2> /dev/null'
+result "registry is empty, modules unload" eval 'empty plugins && rmmod modreg_torture && unload_all'
 
 ktap_finished

@@ -1,10 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The models of tests/litmus, run by herd7 with the memory model of the kernel that is built
-# against. Each file names its result, and the code that it justifies, which must name the file. A
-# comment 'twin N: CODE' in a line says what the line is in the N-th broken twin of the model: there
-# the bad outcome must be seen.
+# The models of tests/litmus, run by herd7 with the memory model of the kernel that modreg is built for.
+# A model names its result and the code that it justifies; the code names the model. A comment
+# 'twin N: CODE' replaces its line in the N-th broken twin, whose bad outcome herd7 must observe.
 
 # shellcheck source=/dev/null # of the kernel source
 . "$KSFT/kselftest/ktap_helpers.sh"
@@ -14,7 +13,7 @@ checkout=$(cd "$models/../.." && pwd)
 memory_model=$(readlink -f "$KDIR/source")/tools/memory-model
 work=$OUT/litmus
 
-# herd7 FILE: in the toolchain tree it stands in a tree of its own, with its own C library.
+# herd7 FILE: runs herd7, which has a tree with a C library of its own inside the toolchain tree
 herd7()
 {
 	local root=/opt/models/usr
@@ -23,7 +22,8 @@ herd7()
 		-set-libdir "$root/share/herdtools7/herd" -conf linux-kernel.cfg "$1")
 }
 
-# observed FILE RESULT: whether herd7 observes that; where it is Never, there is no data race either.
+# observed FILE RESULT: returns 0 if herd7 observes the result; for Never, also no data race
+#	RESULT - Never or Sometimes
 observed()
 {
 	local output
@@ -35,7 +35,7 @@ observed()
 	return 1
 }
 
-# named MODEL: whether the code that the model names also names the model.
+# named MODEL: returns 0 if the code that the model names also names the model
 named()
 {
 	local code
@@ -43,12 +43,13 @@ named()
 	[[ -n $code ]] && grep -qsF "tests/litmus/$1.litmus" "$checkout/$code"
 }
 
-# twin MODEL N: writes it.
+# twin MODEL N: writes the N-th broken twin
 twin()
 {
 	sed -E "s|^(\s*)[^/]*// twin $2:\s*(.*)|\1\2|; s|^C $1$|C $1-twin$2|" "$models/$1.litmus" > "$work/$1-twin$2.litmus"
 }
 
+# result DESCRIPTION COMMAND...: reports one result
 result()
 {
 	if "${@:2}"; then
@@ -65,11 +66,12 @@ files=(*.litmus)
 ktap_set_plan $((2 * ${#files[@]} + $(grep -Ho '// twin [0-9]' "${files[@]}" | sort -u | wc -l)))
 for file in "${files[@]}"; do
 	model=${file%.litmus}
-	result "$model" observed "$models/$file" "$(sed -n 's/^ \* Result: //p' "$file")"
-	result "$model is named by its code" named "$model"
+	want=$(sed -n 's/^ \* Result: //p' "$file")
+	result "$model: bad outcome is observed $want" observed "$models/$file" "$want"
+	result "$model: its code names it" named "$model"
 	while read -r n; do
 		twin "$model" "$n"
-		result "$model, twin $n" observed "$work/$model-twin$n.litmus" Sometimes
+		result "$model, twin $n: bad outcome is observed Sometimes" observed "$work/$model-twin$n.litmus" Sometimes
 	done < <(sed -n 's|.*// twin \([0-9]\):.*|\1|p' "$file" | sort -u)
 done
 ktap_finished

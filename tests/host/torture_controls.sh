@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Torture catches what it is for: modreg is broken in one way after another, each a patch in
-# tests/controls/ to a copy of the source, and tortured until that is seen. A patch tells what it breaks, and
+# Negative controls of torture. Each patch in tests/controls/ breaks a copy of modreg in one way; torture
+# must catch it. The head of a patch says what it breaks, and
 #
-#   caught: REGEX   what the console must then show
-#   needs: CONFIG   what the kernel must have; without, the control is skipped
+#   caught: REGEX   the console shows this when torture has caught it
+#   needs: CONFIG   the kernel has this option; the control is skipped otherwise
 #   boot: OPTIONS   options for scripts/boot
 #
 # limit: 3600
@@ -16,18 +16,18 @@
 checkout=$(cd "$(dirname "$0")/../.." && pwd -P)
 torture=$(find "$OUT" -path '*/tests/modules/modreg_torture.ko' | head -n 1)
 sources=(Kbuild rust_modreg.rs primitives modreg glue include samples)
-# Not below OUT, whose modules are installed for the tests.
+# Not below OUT: every module there is installed for the tests.
 broken=$checkout/build/broken/${OUT##*/}
-# Most are seen within seconds.
+# Seconds of torture; most are caught at once.
 limit=120
 
-# declared PATCH WHAT
+# declared PATCH WORD: prints what the head of the patch declares with the word
 declared()
 {
 	sed -n "/^---/q; s/^$2: *//p" "$1"
 }
 
-# Builds modreg from a copy of the source with the patch applied.
+# build_broken PATCH FOLDER: builds modreg in the folder, from a copy of the source with the patch
 build_broken()
 {
 	local patch=$1 copy=$2
@@ -35,12 +35,12 @@ build_broken()
 	rm -rf "$copy"
 	mkdir -p "$copy"
 	cp -R "${sources[@]/#/$checkout/}" "$copy"
-	# The copy is no repository, and in none. A patch that does not fit exactly is an error.
+	# git must not find the checkout's repository above the copy. A patch applies exactly or fails.
 	(cd "$copy" && GIT_CEILING_DIRECTORIES=$broken git apply --verbose "$patch") &&
 		make -C "$KDIR" M="$copy" -j"$(nproc)" "${llvm[@]}" modules
 }
 
-# In the guest.
+# torture SECONDS MODREG TORTURE: runs in the guest
 torture()
 {
 	local limit=$1 modreg=$2 torture=$3
@@ -53,17 +53,18 @@ torture()
 	echo 1 > /sys/module/modreg_torture/parameters/run
 	echo 1 > /dev/ttyS1
 	sleep "$limit"
-	# What is left of the kernel need not be able to shut down.
+	# The broken kernel may be unable to shut down.
 	echo b > /proc/sysrq-trigger
 }
 
+# is_caught PATCH NAME: returns 0 if torture catches the patch; prints how
 is_caught()
 {
 	local patch=$1 name=$2 caught options=()
 	local dir=$broken/$name
 
 	caught=$(declared "$patch" caught)
-	[[ -n $caught ]] || { echo "nothing is to be caught"; return 1; }
+	[[ -n $caught ]] || { echo "the patch declares nothing to catch"; return 1; }
 	build_broken "$patch" "$dir" > "$dir.log" 2>&1 || { tail -n 20 "$dir.log"; return 1; }
 	read -r -a options < <(declared "$patch" boot) || true
 	"$checkout/scripts/boot" --nmi 200 --until "$caught" --limit $((limit + 480)) --log "$dir.console" \
@@ -75,7 +76,7 @@ mkdir -p "$broken"
 llvm=()
 ! grep -q '^CONFIG_CC_IS_CLANG=y' "$KDIR/.config" || llvm=(LLVM=1)
 patches=("$checkout"/tests/controls/*.patch)
-# One of them alone, for whoever works on it.
+# CONTROL=NAME runs one of them.
 [[ -z ${CONTROL-} ]] || patches=("$checkout/tests/controls/$CONTROL.patch")
 ktap_print_header
 ktap_set_plan "${#patches[@]}"
@@ -83,13 +84,13 @@ for patch in "${patches[@]}"; do
 	name=$(basename "$patch" .patch)
 	needs=$(declared "$patch" needs)
 	if [[ -n $needs ]] && ! grep -qxF "$needs" "$KDIR/.config"; then
-		ktap_test_skip "$name: this kernel is without $needs"
+		ktap_test_skip "$name: this kernel lacks $needs"
 		continue
 	fi
 	if output=$(is_caught "$patch" "$name"); then
-		ktap_test_pass "$name is caught"
+		ktap_test_pass "$name: torture catches it"
 	else
-		ktap_test_fail "$name is caught"
+		ktap_test_fail "$name: torture catches it"
 	fi
 	printf '# %s\n' "${output//$'\n'/$'\n# '}"
 done
