@@ -46,10 +46,10 @@ use kernel::{
     sync::Arc, //
 };
 
-/// Where no code is.
+/// An address without code.
 const BASE: usize = 0x20_0000;
 
-/// A plugin with these symbols in regions of its own.
+/// Registers a plugin with these symbols in regions of its own.
 fn register(name: &CStr, described: &[Described<'_>], bases: &[usize]) -> Result<Arc<Plugin>> {
     let failed = |error| Refusal::new(error, "no tables");
     let content = || {
@@ -78,14 +78,14 @@ fn register(name: &CStr, described: &[Described<'_>], bases: &[usize]) -> Result
     registry::register(name, ownership, exit, content, start).map_err(|r| r.error)
 }
 
-/// Whether an address belongs to that plugin, or to none.
+/// Returns whether an address belongs to the plugin, or to none.
 fn belongs(addr: usize, plugin: Option<&Plugin>) -> bool {
     let guard = PreemptGuard::new();
     let found = lookup::address_lookup(addr, &guard).map(|(p, _)| core::ptr::from_ref(p));
     found == plugin.map(core::ptr::from_ref)
 }
 
-/// Whether each number leads to the symbol that comes there on the list.
+/// Returns whether each number leads to the symbol that the list has there.
 pub(super) fn numbers_agree() -> bool {
     let guard = PreemptGuard::new();
     let mut n = 0;
@@ -103,7 +103,7 @@ pub(super) fn numbers_agree() -> bool {
     matches!(ORDER.nth(n, &guard), Ok(None)) && matches!(ORDER.nth(u32::MAX, &guard), Ok(None))
 }
 
-/// A number that follows from the last one.
+/// Returns the next pseudo-random number.
 fn next(state: &mut u32) -> usize {
     *state = state.wrapping_mul(1664525).wrapping_add(1013904223);
     (*state >> 16) as usize
@@ -113,9 +113,9 @@ fn next(state: &mut u32) -> usize {
 mod tests {
     use super::*;
 
-    /// Enough regions for several chunks, taken in any order, and given back in any order.
+    /// Enough regions for several chunks, added and removed in any order.
     #[test]
-    fn addresses() -> Result {
+    fn address_index_find() -> Result {
         const PLUGINS: usize = 150;
 
         let mut state = 3;
@@ -128,7 +128,7 @@ mod tests {
             let i = if round < 2 * PLUGINS {
                 next(&mut state) % PLUGINS
             } else {
-                // All of them go.
+                // All of them are removed.
                 round % PLUGINS
             };
             let slot = some(plugins.get_mut(i))?;
@@ -156,9 +156,9 @@ mod tests {
         Ok(())
     }
 
-    /// Names that many plugins share, and some of their own; the newest answers.
+    /// Names that many plugins share, and names of their own; the newest plugin answers.
     #[test]
-    fn names() -> Result {
+    fn name_index_find() -> Result {
         const PLUGINS: usize = 40;
         const SHARED: usize = 30;
 
@@ -167,7 +167,7 @@ mod tests {
             texts.push(CString::try_from_fmt(fmt!("name_{}", i))?, GFP_KERNEL)?;
         }
         let mut state = 5;
-        // Oldest first, with which one it is.
+        // Oldest first, each with its number.
         let mut plugins: KVec<(usize, Arc<Plugin>)> = KVec::new();
         for round in 0..6 * PLUGINS {
             let i = next(&mut state) % PLUGINS;
@@ -182,7 +182,7 @@ mod tests {
                 }
                 let own: &CStr = some(texts.get(SHARED + i))?;
                 described.push((Some(base + 1), own), GFP_KERNEL)?;
-                // The first of a table counts.
+                // The first symbol in a table answers.
                 described.push((Some(base + 2), own), GFP_KERNEL)?;
                 let name = CString::try_from_fmt(fmt!("kunit_{}", i))?;
                 plugins.push((i, register(&name, &described, &[base])?), GFP_KERNEL)?;
@@ -213,9 +213,9 @@ mod tests {
         Ok(())
     }
 
-    /// Plugins with few symbols and with none, that go one by one and several at once.
+    /// Plugins with few symbols and with none, removed one by one and several at once.
     #[test]
-    fn numbers() -> Result {
+    fn number_index_nth() -> Result {
         const PLUGINS: usize = 150;
 
         let names = [c"a", c"b", c"c"];
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn thousands_of_names() -> Result {
+    fn name_index_grow() -> Result {
         let mut texts = KVec::new();
         for i in 0..3000_usize {
             texts.push(CString::try_from_fmt(fmt!("symbol_{}", i * 7))?, GFP_KERNEL)?;
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_name() -> Result {
+    fn name_index_skips_nameless() -> Result {
         let described = [
             (Some(BASE), c"f"),
             (Some(BASE + 1), c""),

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! KUnit suites, built into the module where the tests are built for a kernel with KUnit.
+//! KUnit suites, built into modreg if the tests are built for a kernel with KUnit.
 //!
 //! `make quick` runs them under User-mode Linux, `kunit.sh` in a guest.
 //!
 //! A failed `assert!()` of KUnit ends the thread without running destructors: locks stay taken and
 //! preemption stays disabled. So a test returns an error instead, by `check!()`, `check_eq!()` or
-//! `?`, and what is wrong is in the log.
+//! `?`, and logs what is wrong.
+//!
+//! A test is named by object and operation, such as `symtab_find_first_alias`.
 
-/// Ends the test as failed where a condition does not hold.
+/// Fails the test unless a condition holds.
 macro_rules! check {
     ($cond:expr $(,)?) => {
         if !$cond {
@@ -19,7 +21,7 @@ macro_rules! check {
     };
 }
 
-/// Ends the test as failed where two values differ.
+/// Fails the test unless two values are equal.
 macro_rules! check_eq {
     ($left:expr, $right:expr $(,)?) => {
         let (left, right) = (&$left, &$right);
@@ -45,7 +47,7 @@ mod tables;
 
 use kernel::prelude::*;
 
-/// Fails the test where an expression is no `Some`, as `?` does for errors.
+/// Turns [`None`] into an error, so that `?` fails the test.
 fn some<T>(option: Option<T>) -> Result<T> {
     option.ok_or(ENODATA)
 }

@@ -32,7 +32,7 @@ use kernel::{
     },
 };
 
-/// A number; how many of them are alive is counted.
+/// A number whose live instances are counted.
 struct Counted(u32);
 
 static ALIVE: Atomic<i32> = Atomic::new(0);
@@ -77,7 +77,7 @@ fn add(n: u32) -> Result<Entry<Counted, LOCK>> {
     Ok(LIST.add(node, &mut Held::new(&mut LOCK.lock())))
 }
 
-/// The digits of the numbers that are on the list, in its order.
+/// Returns the numbers on the list as the digits of one number, in order.
 fn listed() -> u32 {
     LIST.iter(&PreemptGuard::new())
         .fold(0, |digits, c| digits * 10 + c.0)
@@ -88,7 +88,7 @@ mod preempt {
     use super::*;
 
     #[test]
-    fn guard_disables_preemption() -> Result {
+    fn preempt_guard_disables_preemption() -> Result {
         check!(preemptible());
         let guard = PreemptGuard::new();
         check!(!preemptible());
@@ -98,7 +98,7 @@ mod preempt {
     }
 
     #[test]
-    fn guards_nest() -> Result {
+    fn preempt_guard_nests() -> Result {
         let outer = PreemptGuard::new();
         drop(PreemptGuard::new());
         check!(!preemptible());
@@ -113,7 +113,7 @@ mod rcu {
     use super::*;
 
     #[test]
-    fn empty_cell() -> Result {
+    fn rcu_cell_empty_load() -> Result {
         let cell = RcuCell::<Counted, LOCK>::empty();
         check_eq!(load(&cell), None);
         let mut lock = LOCK.lock();
@@ -126,7 +126,7 @@ mod rcu {
     }
 
     #[test]
-    fn cell_owns_its_value() -> Result {
+    fn rcu_cell_drop_frees_value() -> Result {
         let before = alive();
         let cell = cell(1)?;
         check_eq!(load(&cell), Some(1));
@@ -137,7 +137,7 @@ mod rcu {
     }
 
     #[test]
-    fn replaced_value_waits_for_its_reader() -> Result {
+    fn rcu_cell_replace_waits_for_reader() -> Result {
         let before = alive();
         let cell = cell(1)?;
         let new = boxed(2)?;
@@ -145,7 +145,7 @@ mod rcu {
         let guard = PreemptGuard::new();
         let one = cell.load(&guard);
         let old = cell.replace(Some(new), &mut Held::new(&mut lock));
-        // Hands it to RCU, whose grace period waits for the guard.
+        // Dropping it calls `call_rcu()`, whose grace period waits for the guard.
         drop(old);
         check_eq!(one.map(|c| c.0), Some(1));
         check_eq!(cell.load(&guard).map(|c| c.0), Some(2));
@@ -158,7 +158,7 @@ mod rcu {
     }
 
     #[test]
-    fn replacing_with_nothing() -> Result {
+    fn rcu_cell_replace_with_none() -> Result {
         let before = alive();
         let cell = cell(1)?;
         let old = cell.replace(None, &mut Held::new(&mut LOCK.lock()));
@@ -176,7 +176,7 @@ mod rculist {
     use super::*;
 
     #[test]
-    fn newest_first() -> Result {
+    fn rcu_list_add_iter_newest_first() -> Result {
         let (one, two, three) = (add(1)?, add(2)?, add(3)?);
         check_eq!(listed(), 321);
         check_eq!(two.0, 2);
@@ -194,7 +194,7 @@ mod rculist {
     }
 
     #[test]
-    fn reader_on_a_removed_node_goes_on() -> Result {
+    fn rcu_list_remove_under_reader() -> Result {
         let before = alive();
         let (one, two, three) = (add(1)?, add(2)?, add(3)?);
         let mut lock = LOCK.lock();
@@ -224,7 +224,7 @@ mod stopped {
     use super::*;
 
     #[test]
-    fn runs_once() -> Result {
+    fn stop_machine_runs_once() -> Result {
         let mut runs = 0;
         stop_machine(|_stopped| runs += 1)?;
         check_eq!(runs, 1);
@@ -232,7 +232,7 @@ mod stopped {
     }
 
     #[test]
-    fn gives_back_what_was_removed() -> Result {
+    fn stop_machine_returns_retired() -> Result {
         let before = alive();
         let (one, two) = (add(1)?, add(2)?);
         let cell = cell(3)?;
@@ -243,7 +243,7 @@ mod stopped {
             (one, cell.replace(None, &mut held))
         })?;
         check_eq!(listed(), 2);
-        // They are the caller's own, and freed without a grace period.
+        // They are owned, and freed without a grace period.
         check_eq!(removed.1.as_ref().map(|c| c.0), Some(3));
         drop(removed);
         check_eq!(alive(), before + 1);
@@ -259,7 +259,7 @@ mod stopped {
     }
 
     #[test]
-    fn refused_with_preemption_off() -> Result {
+    fn stop_machine_refused_with_preemption_off() -> Result {
         let mut runs = 0;
         let guard = PreemptGuard::new();
         let refused = stop_machine(|_stopped| runs += 1);
@@ -276,7 +276,7 @@ mod sort {
     use crate::primitives::sort::sort_by;
 
     #[test]
-    fn short_ones() -> Result {
+    fn sort_by_short() -> Result {
         let mut none: [u32; 0] = [];
         sort_by(&mut none, |a, b| a.cmp(b));
         let mut one = [7];
@@ -291,7 +291,7 @@ mod sort {
     }
 
     #[test]
-    fn many_with_their_companions() -> Result {
+    fn sort_by_many_pairs() -> Result {
         let mut state = 1_u32;
         let mut items = KVec::new();
         for i in 0..1000_u64 {
@@ -326,7 +326,7 @@ mod borrowed {
     use core::ptr;
 
     #[test]
-    fn lent_and_own() -> Result {
+    fn maybe_owned_get() -> Result {
         static NUMBERS: [u32; 3] = [1, 2, 3];
 
         // SAFETY: Null is nothing, and a static stays.
@@ -346,7 +346,7 @@ mod borrowed {
     }
 
     #[test]
-    fn names() -> Result {
+    fn thin_cstr_eq_and_hash() -> Result {
         check!(ThinCStr::from(c"").is_empty());
         check!(!ThinCStr::from(c"a").is_empty());
         check!(ThinCStr::from(c"a").cmp(c"b".into()).is_lt());
@@ -359,7 +359,7 @@ mod borrowed {
     }
 
     #[test]
-    fn mapping_symbols() -> Result {
+    fn thin_cstr_is_mapping_symbol() -> Result {
         for (name, mapping) in [
             (c"$x", true),
             (c".L1", true),
@@ -377,7 +377,7 @@ mod borrowed {
     }
 
     #[test]
-    fn copies_are_cut_to_what_fits() -> Result {
+    fn thin_cstr_copy_to_truncates() -> Result {
         let mut buf = [0xff; 4];
         check_eq!(ThinCStr::from(c"abc").copy_to(&mut buf), 3);
         check_eq!(buf, *b"abc\0");
@@ -389,7 +389,7 @@ mod borrowed {
     }
 
     #[test]
-    fn string_tables_end_in_nul() -> Result {
+    fn str_tab_new_needs_nul() -> Result {
         let table = crate::tests::kunit::some(StrTab::new(&b"\0ab\0c\0"[..]))?;
         check!(table.get(0).is_empty());
         check!(table.get(1).to_cstr() == c"ab");

@@ -51,10 +51,10 @@ use kernel::{
     sync::Arc, //
 };
 
-/// Where no code is. Nobody looks behind an address but the tests.
+/// An address without code; nothing reads it.
 const BASE: usize = 0x10_0000;
 
-/// The tables of a plugin with `f` at its begin and `g` 16 bytes behind it, which it exports.
+/// Makes tables with `f` at the beginning and the exported `g` 16 bytes behind it.
 fn tables(regions: &[Region], hidden: &[Region]) -> Result<Tables, Refusal> {
     let failed = |error| Refusal::new(error, "no tables");
     let base = regions.first().map_or(0, |r| r.base);
@@ -110,19 +110,19 @@ fn register(name: &CStr, base: usize) -> Result<Arc<Plugin>> {
     register_with(name, base, || Ok(()))
 }
 
-/// How many plugins are on the list; those of others, which a test must not touch, too.
+/// Returns the number of plugins on the list, those of other modules included.
 fn count() -> usize {
     PLUGINS.iter(&PreemptGuard::new()).count()
 }
 
-/// The offset and the size that an address resolves to.
+/// Returns the offset and the size that an address resolves to.
 fn resolve(addr: usize) -> Option<(usize, usize)> {
     let guard = PreemptGuard::new();
     let (_plugin, found) = lookup::address_lookup(addr, &guard)?;
     found.map(|f| (f.offset, f.size))
 }
 
-/// The address that a name has.
+/// Returns the address that a name resolves to.
 pub(super) fn value(name: &CStr) -> Option<usize> {
     lookup::kallsyms_lookup_name(name, &PreemptGuard::new())
 }
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn comes_and_goes() -> Result {
+    fn plugin_register_unregister() -> Result {
         let before = count();
         let plugin = register(c"kunit", BASE)?;
         check!(plugin.state() == State::Live);
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn init_is_seen_while_coming_only() -> Result {
+    fn plugin_init_region_while_coming() -> Result {
         let mut seen = (None, false, None);
         let plugin = register_with(c"kunit", BASE, || {
             seen = (
@@ -182,9 +182,9 @@ mod tests {
         Ok(())
     }
 
-    /// The numbers of what is newer than a plugin, which loses its init symbols.
+    /// A plugin that is not the newest loses its init symbols; each number still agrees with the list.
     #[test]
-    fn numbers_follow_init() -> Result {
+    fn number_index_follows_live() -> Result {
         let mut newer = None;
         let mut agreed = false;
         let older = register_with(c"kunit_1", BASE, || {
@@ -201,9 +201,9 @@ mod tests {
         Ok(())
     }
 
-    /// A plugin with init regions has two sets of names, of which one counts.
+    /// A plugin with init regions has two sets of names; each name is found once.
     #[test]
-    fn each_name_is_found_once() -> Result {
+    fn name_index_finds_once() -> Result {
         let found = || NAMES.find(c"g", &PreemptGuard::new()).count();
         let mut coming = 0;
         let plugin = register_with(c"kunit", BASE, || {
@@ -218,18 +218,18 @@ mod tests {
     }
 
     #[test]
-    fn failed_start_leaves_nothing() -> Result {
+    fn register_failed_start_no_trace() -> Result {
         let before = count();
         let refused = register_with(c"kunit", BASE, || Err(Refusal::new(EIO, "on purpose")));
         check_eq!(refused.err(), Some(EIO));
         check_eq!(count(), before);
         check!(!is_address(BASE));
-        // Its name and its region are free again.
+        // The name and the region are free again.
         registry::unregister(&[register(c"kunit", BASE)?])
     }
 
     #[test]
-    fn failed_content_leaves_nothing() -> Result {
+    fn register_failed_content_no_trace() -> Result {
         let before = count();
         let ownership = Ownership {
             owner: None,
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_regions_are_taken_once() -> Result {
+    fn register_taken_name_or_region() -> Result {
         let one = register(c"kunit_1", BASE)?;
         check_eq!(register(c"kunit_1", BASE + 0x10000).err(), Some(EEXIST));
         check_eq!(register(c"kunit_2", BASE + 0xff).err(), Some(EEXIST));
@@ -259,7 +259,7 @@ mod tests {
         let two = register(c"kunit_2", BASE + 0x100)?;
         check_eq!(resolve(BASE + 0xff), Some((0xef, 0xf0)));
         check_eq!(resolve(BASE + 0x100), Some((0, 16)));
-        // The newest answers to a plain name.
+        // The newest plugin answers to a plain name.
         check_eq!(value(c"f"), Some(BASE + 0x100));
         registry::unregister(&[two])?;
         check_eq!(value(c"kunit_1:f"), Some(BASE));
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn references_hold_it() -> Result {
+    fn unregister_referenced_busy() -> Result {
         let plugin = register(c"kunit", BASE)?;
         check_eq!(plugin.references(), 0);
         check!(plugin.try_get());
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn coming_ones_give_no_reference() -> Result {
+    fn plugin_coming_try_get_fails() -> Result {
         let mut got = true;
         let plugin = register_with(c"kunit", BASE, || {
             let guard = PreemptGuard::new();
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn many_in_one_stop_or_none() -> Result {
+    fn unregister_many_all_or_none() -> Result {
         let before = count();
         let mut plugins = KVec::new();
         for i in 0..20 {
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn named_twice() -> Result {
+    fn unregister_named_twice_busy() -> Result {
         let plugin = register(c"kunit", BASE)?;
         let twice = [plugin.clone(), plugin.clone()];
         check_eq!(registry::unregister(&twice).err(), Some(EBUSY));
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn refused_where_sleeping_is() -> Result {
+    fn writers_refused_in_atomic() -> Result {
         let edeadlk = crate::primitives::errno::edeadlk();
         let plugin = register(c"kunit", BASE)?;
         let guard = PreemptGuard::new();

@@ -36,10 +36,10 @@ use kernel::{
     sync::Arc, //
 };
 
-/// A symbol to make: its address, none where it is defined elsewhere, and its name.
+/// Address and name of a symbol to make; [`None`] if it is undefined.
 pub(super) type Described<'a> = (Option<usize>, &'a CStr);
 
-/// Symbols as their owner would have them in an ELF table.
+/// Makes symbols in the form of an ELF table.
 pub(super) fn symbols(described: &[Described<'_>]) -> Result<Arc<Symbols>> {
     let mut syms = KVVec::new();
     let mut types = KVVec::new();
@@ -75,7 +75,7 @@ mod name {
     }
 
     #[test]
-    fn good_names() -> Result {
+    fn name_new_accepts() -> Result {
         for text in [c"a", c"my-plugin_2", c"!~.", c"x86"] {
             let name = Name::new(text).map_err(|(error, _why)| error)?;
             check!(name.as_cstr() == text);
@@ -86,7 +86,7 @@ mod name {
     }
 
     #[test]
-    fn bad_names() -> Result {
+    fn name_new_refuses() -> Result {
         for text in [
             c"",
             c" ",
@@ -103,7 +103,7 @@ mod name {
     }
 
     #[test]
-    fn longest_name() -> Result {
+    fn name_new_longest() -> Result {
         let limit = crate::modreg::bindings::MODREG_NAME_LEN as usize;
         for (length, expected) in [(limit - 1, None), (limit, Some(enametoolong()))] {
             let mut text = KVec::from_elem(b'x', length, GFP_KERNEL)?;
@@ -115,7 +115,7 @@ mod name {
     }
 
     #[test]
-    fn equal_where_the_text_is() -> Result {
+    fn name_eq() -> Result {
         let name = |text| Name::new(text).map_err(|(error, _why)| error);
         check!(name(c"abc")? == name(c"abc")?);
         check!(name(c"abc")? != name(c"ab")?);
@@ -128,7 +128,7 @@ mod regions {
     use super::*;
 
     #[test]
-    fn empty_and_wrapping_ones() -> Result {
+    fn region_new_refuses() -> Result {
         check!(Region::new(1, 0, true).is_none());
         check!(Region::new(usize::MAX, 2, true).is_none());
         check!(Region::new(2, usize::MAX, true).is_none());
@@ -138,7 +138,7 @@ mod regions {
     }
 
     #[test]
-    fn contains_its_bytes() -> Result {
+    fn region_contains() -> Result {
         let r = region(0x1000, 0x10)?;
         check!(!r.contains(0xfff));
         check!(r.contains(0x1000));
@@ -150,7 +150,7 @@ mod regions {
     }
 
     #[test]
-    fn overlaps() -> Result {
+    fn region_overlaps() -> Result {
         let r = region(0x1000, 0x10)?;
         for (base, size, overlap) in [
             (0x0ff0, 0x10, false),
@@ -184,7 +184,7 @@ mod symtab {
     }
 
     #[test]
-    fn nearest_below_and_up_to_the_next() -> Result {
+    fn symtab_find_nearest_below() -> Result {
         let symbols = symbols(&[(Some(0x1020), c"b"), (Some(0x1008), c"a")])?;
         let mut regions = [region(0x1000, 0x40)?];
         let symtab = Symtab::new(symbols, &mut regions, &[]).map_err(|r| r.error)?;
@@ -201,7 +201,7 @@ mod symtab {
     }
 
     #[test]
-    fn first_alias_wins() -> Result {
+    fn symtab_find_first_alias() -> Result {
         let symbols = symbols(&[
             (Some(0x1000), c"first"),
             (Some(0x1000), c"second"),
@@ -217,7 +217,7 @@ mod symtab {
     }
 
     #[test]
-    fn what_answers_to_no_address() -> Result {
+    fn symtab_find_skips() -> Result {
         let symbols = symbols(&[
             (Some(0x1000), c"f"),
             (Some(0x1001), c""),
@@ -233,9 +233,9 @@ mod symtab {
     }
 
     #[test]
-    fn regions_end_their_symbols() -> Result {
+    fn symtab_find_region_end() -> Result {
         let symbols = symbols(&[(Some(0x3000), c"c"), (Some(0x1000), c"a")])?;
-        // In any order, the one in the middle without a symbol.
+        // In any order; the middle region has no symbol.
         let mut regions = [
             region(0x3000, 0x10)?,
             region(0x1000, 0x10)?,
@@ -249,7 +249,7 @@ mod symtab {
     }
 
     #[test]
-    fn hidden_symbols() -> Result {
+    fn symtab_new_hidden() -> Result {
         let symbols = symbols(&[
             (Some(0x2000), c"init"),
             (Some(0x1000), c"stays"),
@@ -267,7 +267,7 @@ mod symtab {
     }
 
     #[test]
-    fn no_symbols_at_all() -> Result {
+    fn symtab_new_empty() -> Result {
         let mut regions = [region(0x1000, 0x10)?];
         let symtab = Symtab::new(symbols(&[])?, &mut regions, &[]).map_err(|r| r.error)?;
         check_eq!(symtab.len(), 0);
@@ -276,10 +276,10 @@ mod symtab {
         Ok(())
     }
 
-    /// Tables of each length, every address of them, against a search that looks at every symbol;
-    /// with two regions side by side, or so far apart that the order is searched without samples.
+    /// Every address in tables of each length, compared with a linear search. Two regions are
+    /// adjacent, or so far apart that the order is searched without samples.
     #[test]
-    fn as_a_linear_search() -> Result {
+    fn symtab_find_like_linear_search() -> Result {
         const BASE: usize = 0x10000;
 
         let mut state = 7_u32;
@@ -324,7 +324,7 @@ mod exports {
     use super::*;
 
     #[test]
-    fn by_name_and_the_first_of_a_name() -> Result {
+    fn exports_find() -> Result {
         let symbols = symbols(&[
             (Some(3), c"twice"),
             (Some(1), c"zeta"),
@@ -347,7 +347,7 @@ mod exports {
     }
 
     #[test]
-    fn none() -> Result {
+    fn exports_find_in_empty() -> Result {
         let exports = Exports::marked(symbols(&[])?, KVec::new()).map_err(|r| r.error)?;
         check_eq!(exports.find(c"a".into()), None);
         Ok(())
@@ -363,8 +363,7 @@ mod extable {
     };
     use core::ptr;
 
-    /// Entries for instructions that are `distances` apart, beginning at the table itself. Where
-    /// the offsets are relative they are given so that the addresses are.
+    /// Makes entries for instructions that are `distances` apart, beginning at the table itself.
     fn entries(distances: &[i32]) -> Result<KVec<exception_table_entry>> {
         let mut table: KVec<exception_table_entry> = KVec::with_capacity(8, GFP_KERNEL)?;
         let start = table.as_ptr() as usize;
@@ -386,7 +385,7 @@ mod extable {
     }
 
     #[test]
-    fn finds_each_and_no_other() -> Result {
+    fn extable_search() -> Result {
         let table = entries(&[0, 4, 5, 12, 100])?;
         let start = table.as_ptr() as usize;
         let regions = [region(start, 0x100)?];
@@ -401,7 +400,7 @@ mod extable {
     }
 
     #[test]
-    fn refuses_disorder_and_strangers() -> Result {
+    fn extable_new_refuses() -> Result {
         let table = entries(&[0, 8, 4])?;
         let start = table.as_ptr() as usize;
         let regions = [region(start, 0x100)?];
@@ -413,7 +412,7 @@ mod extable {
             Some(ERANGE)
         );
         check_eq!(extable(&table, &[]).err(), Some(ERANGE));
-        // Not text.
+        // The region is no text.
         let data = [some(Region::new(start, 0x1000, false))?];
         check_eq!(extable(&table, &data).err(), Some(ERANGE));
         check!(extable(&[], &[]).is_ok());

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * The kernel's own functions that modreg's follow, for the modules that compare with them.
- */
+/* The kernel's own functions that modreg's functions follow, for modules that compare both. */
 #ifndef _KERNEL_FUNCTIONS_H
 #define _KERNEL_FUNCTIONS_H
 
@@ -21,7 +19,7 @@ struct kernel_find_symbol_arg {
 	int license;
 };
 
-/* The kernel's own functions, which modules cannot call by name. */
+/* The kernel's own functions. They are not exported. */
 struct kernel_functions {
 	int (*module_address_lookup)(unsigned long addr, unsigned long *size,
 				     unsigned long *offset, char **modname,
@@ -37,7 +35,7 @@ struct kernel_functions {
 	struct list_head *modules;
 };
 
-/* Finds them by kallsyms_lookup_name(), which modules cannot call by name either. */
+/* Finds them by kallsyms_lookup_name(), which is not exported either; a kprobe finds that. */
 static inline int find_kernel_functions(struct kernel_functions *kernel,
 					unsigned long (*lookup)(const char *name))
 {

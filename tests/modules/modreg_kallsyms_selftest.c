@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The kernel's kernel/kallsyms_selftest.c, as it stands in the kernel's source, with modreg in the
- * place of kallsyms. Writing 1 to the parameter 'run' asks its questions about all plugins there
- * are; the write fails where one is answered wrong, and the log says which.
+ * The kernel's kernel/kallsyms_selftest.c as it stands in the kernel's source, with modreg in
+ * the place of kallsyms. Writing 1 to the parameter 'run' asks its questions about all plugins;
+ * the write fails if an answer is wrong, and the log says which.
  *
- * What it asks of vmlinux's symbols is asked of the symbols of all plugins, which modreg_mirror
- * has made of the loaded modules. Of its test items the functions and variables are its own, so
- * those of this module; the two functions of vmlinux are in a plugin made for them.
+ * What the test asks about vmlinux's symbols is asked about the symbols of all plugins, which
+ * modreg_mirror makes of the loaded modules. The functions and variables among its test items
+ * are its own, so they are this module's; the two functions of vmlinux are in a plugin made for
+ * them.
  *
- * Where modreg has no such function:
+ * modreg lacks these functions:
  *
  *   kallsyms_on_each_symbol()		asks modreg_get_kallsym() for each
  *   kallsyms_on_each_match_symbol()	is a hash table over the answers of modreg_get_kallsym()
  *   test_kallsyms_compression_ratio()	is left out: modreg's tables are not compressed
- *   test_perf_kallsyms_on_each_*()	are left out: they measure the two above
+ *   test_perf_kallsyms_on_each_*()	are left out: they measure the two functions above
  */
 
 #include <linux/hash.h>
@@ -32,7 +33,7 @@
 
 #include "kallsyms_internal.h"
 
-/* A symbol that modreg_get_kallsym() gave; those of one slot in that order. */
+/* A symbol from modreg_get_kallsym(). Symbols of one slot stay in its order. */
 struct listed {
 	unsigned long addr;
 	struct listed *next;
@@ -53,7 +54,7 @@ static bool get_symbol(unsigned int n, unsigned long *addr, char *name)
 	return !modreg_get_kallsym(n, addr, &type, name, plugin, &exported);
 }
 
-/* Mapping symbols answer to no address; vmlinux's table never has any. */
+/* Mapping symbols answer to no address, and vmlinux's table has none. */
 static unsigned long symbol_address(unsigned int n)
 {
 	static char name[KSYM_NAME_LEN];
@@ -70,7 +71,7 @@ static int on_each_symbol(int (*fn)(void *data, const char *name, unsigned long 
 	int ret = 0;
 
 	for (i = 0; !ret && get_symbol(i, &addr, name); i++) {
-		/* ELF's null symbol is none. */
+		/* ELF's null symbol does not count. */
 		if (*name)
 			ret = fn(data, name, addr);
 		cond_resched();
@@ -102,7 +103,7 @@ static int on_each_match_symbol(int (*fn)(void *data, unsigned long addr), const
 #define kallsyms_sym_address		symbol_address
 #define kallsyms_on_each_symbol		on_each_symbol
 #define kallsyms_on_each_match_symbol	on_each_match_symbol
-/* It is started by hand: what would start it at boot is not used, nor what that would call. */
+/* The parameter starts the test: what starts it at boot, and what that calls, is unused. */
 #undef late_initcall
 #define late_initcall(fn)
 #pragma GCC diagnostic push
@@ -135,7 +136,7 @@ static int list_symbols(void)
 	slots = kvzalloc_objs(*slots, 1 << SLOT_BITS);
 	if (!listed || !slots)
 		return -ENOMEM;
-	/* From the last, so that the first is the first in its slot. */
+	/* From the last to the first, so that the first symbol is first in its slot. */
 	for (i = num_listed; i--;) {
 		if (!get_symbol(i, &addr, name))
 			return -EAGAIN;

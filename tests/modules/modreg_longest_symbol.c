@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The kernel's lib/tests/longest_symbol_kunit.c, as it stands in the kernel's source, with modreg
- * in the place of kallsyms. Its two cases are run when 1 is written to the parameter 'run'; the
- * write fails where one does. The symbol is this module's, which modreg_mirror registers.
+ * The kernel's lib/tests/longest_symbol_kunit.c as it stands in the kernel's source, with
+ * modreg in the place of kallsyms. Writing 1 to the parameter 'run' runs its two cases; the
+ * write fails if one does. The symbol is this module's, which modreg_mirror registers.
  *
- * Distributions' kernels have no KUnit: what the file takes from it is made here.
+ * Distributions' kernels have no KUnit, so what the file takes from it is made here.
  */
 
 #include <linux/kallsyms.h>
@@ -14,7 +14,7 @@
 
 #include <modreg.h>
 
-/* In the place of kunit/test.h. */
+/* Replaces kunit/test.h. */
 #define _KUNIT_TEST_H
 
 struct kunit {
@@ -38,7 +38,7 @@ struct kunit_suite {
 #define kunit_warn(test, fmt...)	((void)(test))
 #define kunit_test_suite(suite)
 
-/* It asks a kprobe where kallsyms_lookup_name() is. */
+/* The test takes the address of kallsyms_lookup_name() from a kprobe. */
 #define register_kprobe(kp)	({ (kp)->addr = (void *)modreg_kallsyms_lookup_name; 0; })
 #define unregister_kprobe(kp)
 

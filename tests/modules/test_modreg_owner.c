@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * An owner of plugins that does what an owner should not, or that registers itself. What it does is
- * told by its parameter 'mode':
+ * An owner of plugins that breaks a rule, or that registers itself. The parameter 'mode' says
+ * what it does:
  *
  *   leave	unloads with a plugin still registered
  *   lose	the same, and loses a little memory each time
  *   late	registers plugins while it is being unloaded
  *   module	registers itself from its init function
- *   fail	does so too, unregisters itself again, and then its init function fails
- *   abandon	the same, but it stays registered
- *   oops	does so too, and then its init function calls a function that faults
- *   panic	the same, but that function panics
+ *   fail	the same, unregisters itself again, then its init function fails
+ *   abandon	registers itself, then its init function fails
+ *   oops	registers itself, then its init function calls a function that faults
+ *   panic	the same, but the function panics
  *
- * In mode 'module', a write to the parameter 'compare' compares every answer of modreg about
- * this module with the kernel's own; it fails with EIO where one differs.
+ * In mode 'module', writing to the parameter 'compare' compares every answer of modreg about
+ * this module with the kernel's own; the write fails with EIO if one differs.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -35,7 +35,7 @@ MODULE_PARM_DESC(mode, "leave, lose, late, module, fail, abandon, oops or panic"
 static struct modreg_plugin *plugin;
 static void *lost;
 
-/* Something to find: symbols exported and not, exception entries in both kinds of text. */
+/* Symbols exported and not, and exception entries in core and in init text, to be found. */
 asmlinkage long test_modreg_owner_peek(const long *p);
 long test_modreg_owner_peek(const long *p)
 {
@@ -64,7 +64,7 @@ static unsigned int differences;
 		pr_err("differs: %s: " fmt "\n", #cond, ##__VA_ARGS__);		\
 } while (0)
 
-/* Every address of the module, in the form of sprint_symbol(). */
+/* Compares every address of the module, in the form of sprint_symbol(). */
 static void compare_addresses(void)
 {
 	char *name = kmalloc(KSYM_NAME_LEN, GFP_KERNEL);
@@ -97,7 +97,7 @@ free:
 	kfree(name);
 }
 
-/* Every name, with a function that modules have to look for. */
+/* Compares every name, by a function that is not exported. */
 static void compare_names(void)
 {
 	struct kprobe kp = { .symbol_name = "kallsyms_lookup_name" };
@@ -109,7 +109,7 @@ static void compare_names(void)
 	unsigned int n, compared = 0;
 	int exported;
 
-	/* There is no other way to it. */
+	/* A kprobe is the only way to its address. */
 	if (!IS_ENABLED(CONFIG_KPROBES))
 		goto free;
 	if (!name || !full || register_kprobe(&kp)) {
@@ -179,7 +179,7 @@ static const struct kernel_param_ops compare_ops = {
 };
 module_param_cb(compare, &compare_ops, NULL, 0200);
 
-/* It is COMING as long as this module is. */
+/* The plugin is COMING as long as this module is. */
 static int __init register_self(void)
 {
 	struct modreg_find_symbol_arg fsa = { .name = "test_modreg_owner_peek", .gplok = true };
@@ -213,7 +213,7 @@ static struct modreg_plugin *register_page(const char *name)
 	return modreg_register_plugin(&desc);
 }
 
-/* Two functions of the plugin, for a report to find one below the other. */
+/* Two functions of the plugin; a report finds one below the other on the stack. */
 static noinline long trouble_inner(const long *p)
 {
 	if (!strcmp(mode, "panic"))
@@ -223,7 +223,7 @@ static noinline long trouble_inner(const long *p)
 
 static noinline long trouble_outer(const long *p)
 {
-	/* More to do after the call, or there would be no return to here. */
+	/* Work after the call, so that it is no tail call. */
 	return trouble_inner(p) + 1;
 }
 
@@ -233,7 +233,7 @@ static int __init test_modreg_owner_init(void)
 
 	if (!strcmp(mode, "lose")) {
 		lost = kmalloc(40, GFP_KERNEL);
-		/* It may find some of it only when another test asks. */
+		/* Another test may call this later. */
 		kmemleak_not_leak(lost);
 	}
 	if (!strcmp(mode, "leave") || !strcmp(mode, "lose")) {
@@ -245,7 +245,7 @@ static int __init test_modreg_owner_init(void)
 	err = register_self();
 	if (!strcmp(mode, "module"))
 		return err;
-	/* No memory is there, nor would user space be asked for it. */
+	/* An address that is never mapped, in the kernel's half. */
 	if (!strcmp(mode, "oops") || !strcmp(mode, "panic"))
 		return trouble_outer(ERR_PTR(-64));
 	if (!strcmp(mode, "fail"))

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Questions about modules that come and go, asked by threads on all processors but the first, where
- * somebody loads and unloads them in a loop.
+ * Questions about modules that come and go. Threads on all processors but the first ask them
+ * while user space loads and unloads the modules in a loop.
  *
- * What is right? Each watched module has a sequence count, which is odd from before its state in
- * modreg changes until after that. Where the count is even and the same before and after a
- * question, nothing changed meanwhile and there is one right answer: a module that is there must be
- * named, with its symbol, and one that is gone must not. Where the count moved, the module was
- * there at one moment and away at another; either answer is right, and the question is counted
- * apart. The barriers of a seqcount hold for what modreg does in between: who sees the count even
- * again sees all of it, and who sees any of it sees the count moved.
+ * Which answer is right? Each watched module has a sequence count. It is odd from before the
+ * module's state in modreg changes until after the change. If the count is even and the same
+ * before and after a question, nothing changed meanwhile and there is one right answer: a
+ * loaded module is named, with its symbol; an unloaded module is not. If the count moved, the
+ * module was loaded at one moment and not at another. Either answer is right, and the question
+ * is counted apart. The barriers of the seqcount order modreg's work too: a reader that sees
+ * the count even again sees all of the change, and a reader that sees any of the change sees
+ * the count moved.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -22,7 +23,7 @@
 
 #include "mirror.h"
 
-/* A symbol, and what is right to say of the second byte of it. */
+/* A symbol, and the right answer about its second byte. */
 struct known {
 	char mod[MODULE_NAME_LEN];
 	char name[KSYM_NAME_LEN];
@@ -32,14 +33,14 @@ struct known {
 	bool exported;
 };
 
-/* A module that comes and goes. */
+/* A module that is loaded and unloaded. */
 struct watched {
 	char name[MODULE_NAME_LEN];
 	seqcount_t seq;
-	/* The members below are written while the sequence count is odd. */
-	enum module_state state;	/* GOING stands for gone */
+	/* Written while the sequence count is odd. */
+	enum module_state state;	/* GOING if unloaded */
 	struct known core, export, init;
-	/* Which of its symbols is asked for changes with each load. */
+	/* Number of loads; each load changes the symbol that is asked about. */
 	unsigned int loads;
 };
 
@@ -47,11 +48,11 @@ static struct watched *watched;
 static unsigned int num_watched;
 static unsigned long total_loads;
 
-/* One symbol of each module that is there throughout. */
+/* One symbol of each module that stays loaded. */
 static struct known *throughout;
 static unsigned int num_throughout;
 
-/* One who asks, and the answers got. */
+/* A reader thread and the answers that it got. */
 struct asker {
 	struct task_struct *task;
 	struct rnd_state rnd;
@@ -67,7 +68,7 @@ typedef bool choice(const struct module *mod, unsigned long addr, const char *na
 
 /*
  * Takes the n-th symbol that 'want' accepts and that the kernel finds under its own name and
- * address, if there is any; counted round and round.
+ * address. Counts past the last from the first; returns false if there is none.
  */
 static bool know(struct known *known, const struct module *mod, const struct mod_kallsyms *ks,
 		 unsigned int n, choice *want)
@@ -114,7 +115,7 @@ static bool is_export(const struct module *mod, unsigned long addr, const char *
 	return within_module_core(addr, mod) && kernel.find_symbol(&karg) && karg.owner == mod;
 }
 
-/* Whether modreg gives all the right answers about a symbol that is there. */
+/* Returns whether modreg gives every right answer about a symbol of a loaded module. */
 static bool knows(const struct known *known, struct asker *a)
 {
 	struct modreg_find_symbol_arg fsa = { .name = known->name, .gplok = true };
@@ -128,7 +129,7 @@ static bool knows(const struct known *known, struct asker *a)
 	if (!modreg_is_address(addr))
 		return false;
 	snprintf(a->qualified, sizeof(a->qualified), "%s:%s", known->mod, known->name);
-	/* The first of its name, which need not be this one. */
+	/* The first symbol of this name may be another one. */
 	if (!modreg_kallsyms_lookup_name(a->qualified) ||
 	    !modreg_kallsyms_lookup_name(known->name))
 		return false;
@@ -143,8 +144,8 @@ static bool knows(const struct known *known, struct asker *a)
 }
 
 /*
- * Whether any answer about a symbol that is gone names its module. Another module may have its
- * address by now.
+ * Returns whether an answer about a symbol of an unloaded module names that module. Another
+ * module may have the address by now.
  */
 static bool names_gone(const struct known *known, struct asker *a)
 {
@@ -171,7 +172,7 @@ static bool names_gone(const struct known *known, struct asker *a)
 	return known->exported && modreg_find_symbol(&fsa);
 }
 
-/* Whether an address of init memory leads to the module. */
+/* Returns whether an address of init memory leads to the module. */
 static bool init_is_there(const struct known *known, struct asker *a)
 {
 	unsigned long size, offset;
@@ -191,7 +192,7 @@ static void ask_watched(struct watched *w, struct asker *a)
 		leave_out(IN_BETWEEN);
 		return;
 	}
-	/* It never came yet. */
+	/* The module was never loaded. */
 	if (!now->loads)
 		return;
 
@@ -242,7 +243,7 @@ static struct watched *find_watched(const struct module *mod)
 	return NULL;
 }
 
-/* Called before modreg hears of a change. */
+/* Called before modreg's notifier. */
 void churn_begin(const struct module *mod)
 {
 	struct watched *w = find_watched(mod);
@@ -251,7 +252,7 @@ void churn_begin(const struct module *mod)
 		raw_write_seqcount_begin(&w->seq);
 }
 
-/* Called after modreg has heard of it. */
+/* Called after modreg's notifier. */
 void churn_end(struct module *mod, enum module_state state)
 {
 	struct watched *w = find_watched(mod);
@@ -363,7 +364,7 @@ static int start_asker(unsigned int cpu)
 	return 0;
 }
 
-/* Names of modules, none of which is loaded, with a space in between; or none at all. */
+/* Takes names of modules with spaces between them, none of them loaded; or an empty line. */
 int churn_start(char *names)
 {
 	unsigned int cpu;

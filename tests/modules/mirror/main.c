@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * modreg_mirror: registers every loaded module with modreg, follows loads and unloads, and asks
- * modreg and the kernel the same questions. The reference for modreg's answers is the kernel's.
+ * modreg and the kernel the same questions. The kernel's answers are the reference.
  *
  * In /sys/kernel/debug/modreg_mirror:
  *
- *   ask	write 'all' or 'exports': asks those questions
- *   churn	write names of modules: asks about them until an empty line is written, while they
- *		are loaded and unloaded
- *   table	how many questions were asked so far, how many answers were equal and different
+ *   ask	write 'all' or 'exports' to ask those questions
+ *   churn	write names of modules to ask about them while they are loaded and unloaded;
+ *		write an empty line to stop
+ *   table	how many questions were asked, how many answers were equal and different
  *
  * The first differences are logged.
  */
@@ -25,7 +25,7 @@
 struct kernel_functions kernel;
 
 LIST_HEAD(mirrored);
-/* Protects the list, and what the parts keep of questions that are being asked. */
+/* Protects the list and the state of questions that are being asked. */
 DEFINE_MUTEX(mirror_lock);
 
 static const char * const kind_names[NUM_KINDS] = {
@@ -138,8 +138,8 @@ static int unmirror(struct mirrored *m)
 }
 
 /*
- * In front of modreg's own notifier: that one takes away what an owner leaves behind, and what
- * churn.c says of a module must not be older than what modreg does.
+ * Runs before modreg's own notifier, which removes what an owner leaves behind: churn.c must
+ * note a module's change before modreg makes it.
  */
 static int before_modreg(struct notifier_block *nb, unsigned long action, void *data)
 {
@@ -168,7 +168,7 @@ static int before_modreg(struct notifier_block *nb, unsigned long action, void *
 	return NOTIFY_OK;
 }
 
-/* Behind modreg's own notifier, the last but for this one: the init regions are away. */
+/* Runs after modreg's own notifier: the init regions are gone. */
 static int after_modreg(struct notifier_block *nb, unsigned long action, void *data)
 {
 	guard(mutex)(&mirror_lock);
@@ -180,7 +180,7 @@ static int after_modreg(struct notifier_block *nb, unsigned long action, void *d
 static struct notifier_block before_nb = { .notifier_call = before_modreg };
 static struct notifier_block after_nb = { .notifier_call = after_modreg, .priority = INT_MIN };
 
-/* The oldest first, so that the registry's order is that of the kernel's list. */
+/* Oldest first, so that the registry has the order of the kernel's list. */
 static int mirror_all(void)
 {
 	struct module *mod;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the parts of modreg_mirror share: mirror.c registers modules, questions.c asks about those
- * that stay, churn.c about those that come and go.
+ * Shared by the parts of modreg_mirror: main.c registers modules, questions.c asks about
+ * modules that stay, churn.c about modules that come and go.
  */
 #ifndef _MIRROR_H
 #define _MIRROR_H
@@ -19,14 +19,14 @@
 
 extern struct kernel_functions kernel;
 
-/* A module that is registered. */
+/* A registered module. */
 struct mirrored {
 	struct list_head list;
 	struct module *mod;
 	struct modreg_plugin *plugin;
 };
 
-/* Those there are, newest first; protected by the lock. */
+/* The registered modules, newest first; protected by mirror_lock. */
 extern struct list_head mirrored;
 extern struct mutex mirror_lock;
 
@@ -38,7 +38,7 @@ enum kind {
 	THROUGHOUT, THERE, GONE, INIT_THERE, INIT_GONE, NUM_KINDS,
 };
 
-/* What was not compared, and why. */
+/* Reasons not to compare an answer. */
 enum uncompared {
 	NO_ADDRESS, NOT_GPL_ONLY, VMLINUX_TOO, DISORDER, IN_BETWEEN, NUM_UNCOMPARED,
 };

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Questions about modules that stay, to modreg and to the kernel.
- */
+/* Questions about modules that stay, put to modreg and to the kernel. */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -9,7 +7,7 @@
 
 #include "mirror.h"
 
-/* The kernel looks at each symbol of a module for one address: a quick run takes a part of them. */
+/* The kernel scans all symbols of a module for one address, so a quick run asks about a part. */
 static unsigned int every = 1;
 module_param(every, uint, 0644);
 MODULE_PARM_DESC(every, "ask about each how-manyth symbol (1)");
@@ -22,7 +20,7 @@ static u64 seed = 1;
 module_param(seed, ullong, 0644);
 MODULE_PARM_DESC(seed, "for the random addresses (1)");
 
-/* What the kernel says of an address; one is enough, for all is asked under mirror_lock. */
+/* The kernel's answer about an address. One buffer is enough: all is asked under mirror_lock. */
 static struct {
 	int ret;
 	unsigned long size;
@@ -37,7 +35,7 @@ static void ask_owner(unsigned long addr)
 	struct module *mod;
 
 	count(IS_ADDRESS, kernel.is_module_address(addr) == modreg_is_address(addr));
-	/* For the answers' lives. */
+	/* The answers point into tables that must stay. */
 	guard(preempt)();
 	mod = kernel.__module_text_address(addr);
 	plugin = modreg_text_address(addr);
@@ -57,7 +55,7 @@ static bool same_attrs(unsigned long addr)
 	       !strcmp(plugin, want.mod) && !strcmp(name, want.name);
 }
 
-/* Leaves the kernel's answer in 'want'. */
+/* Writes the kernel's answer to 'want'. */
 static bool same_address(unsigned long addr)
 {
 	static char name[KSYM_NAME_LEN];
@@ -92,7 +90,7 @@ static void ask_symbol_name(unsigned long addr)
 	      modreg_lookup_symbol_name(addr, mname) && !strcmp(kname, mname));
 }
 
-/* The text that the kernel makes of an address, and the same made of modreg's answer. */
+/* Compares the kernel's text for an address with the same text made from modreg's answer. */
 static void ask_sprint(unsigned long addr)
 {
 	static char ktext[KSYM_SYMBOL_LEN], mtext[KSYM_SYMBOL_LEN], name[KSYM_NAME_LEN];
@@ -126,7 +124,7 @@ static void ask_names(const struct module *mod, const char *name)
 
 	snprintf(qualified, sizeof(qualified), "%s:%s", mod->name, name);
 	count(QUALIFIED, same_name(qualified, &own));
-	/* The name of several modules where it leads elsewhere. */
+	/* Several modules have the name if it leads elsewhere. */
 	same = same_name(name, &value);
 	count(value == own ? PLAIN : DUPLICATE, same);
 }
@@ -144,7 +142,7 @@ static void ask_symbol(const struct module *mod, const Elf_Sym *sym, const char 
 		return;
 	}
 	same = same_address(addr);
-	/* Another name for this address where the first of the table is not this symbol. */
+	/* The address has another name if the first symbol in the table is not this one. */
 	count(strcmp(want.name, name) ? ALIAS : FIRST_BYTE, same);
 	size = want.size;
 	ask_symbol_name(addr);
@@ -194,7 +192,7 @@ static void ask_extable(const struct module *mod)
 	}
 }
 
-/* The n-th byte of all regions, counted over all modules; or how many bytes those are. */
+/* Returns the n-th byte of all regions of all modules, or the number of those bytes. */
 static unsigned long nth_byte(unsigned long n, unsigned long *total)
 {
 	struct mirrored *m;
@@ -229,7 +227,7 @@ static void ask_random(void)
 		cond_resched();
 		count(INSIDE, same_address(nth_byte(prandom_u64(&rnd) % total, &end)));
 	}
-	/* One in four is anywhere, the others are where modules could be. */
+	/* One in four addresses is anywhere, the others are where modules can be. */
 	for (i = 0; i < random; i++) {
 		cond_resched();
 		do {
@@ -241,7 +239,7 @@ static void ask_random(void)
 	}
 }
 
-/* A name that vmlinux exports is its own, even where a module exports it too. */
+/* A name that vmlinux exports is vmlinux's, even if a module exports it too. */
 static void ask_export(const char *name)
 {
 	struct kernel_find_symbol_arg karg = { .name = name, .gplok = true };
@@ -265,7 +263,7 @@ static void ask_export(const char *name)
 		marg.gplok = false;
 		count(GPL_GATE, kernel.find_symbol(&karg) == modreg_find_symbol(&marg));
 	}
-	/* It would log each that it refuses. */
+	/* __symbol_get() would log each refusal. */
 	if (marg.license != MODREG_GPL_ONLY) {
 		leave_out(NOT_GPL_ONLY);
 		return;
@@ -304,14 +302,14 @@ void ask_exports(void)
 	}
 }
 
-/* Where init memory was; the latest of it. */
+/* Init memory that was freed; the latest. */
 static struct {
 	unsigned long base, size;
 } former_init[64];
 
 static unsigned int num_former_init;
 
-/* While a module is COMING both sides know its init memory; once it is LIVE neither does. */
+/* Both sides know a module's init memory while it is COMING, and neither once it is LIVE. */
 void ask_coming(struct module *mod)
 {
 	const struct mod_kallsyms *ks = rcu_dereference_raw(mod->kallsyms);

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * The contexts that modreg can be called from.
- */
+/* The contexts in which modreg can be called. */
 
 #include <linux/bottom_half.h>
 #include <linux/irq_work.h>
@@ -15,7 +13,7 @@
 
 #include "test_modreg.h"
 
-/* What is to be called there; one case runs at a time. */
+/* The function to call; one case runs at a time. */
 static void (*called)(void);
 
 static void in_softirq_handler(struct timer_list *timer)
@@ -53,8 +51,8 @@ static void run_in_hardirq(void)
 #ifdef CONFIG_KPROBES
 
 /*
- * A breakpoint is handled as an NMI. Functions that ftrace knows would be probed through it
- * instead, so this one hides.
+ * A breakpoint is handled like an NMI. A function that ftrace traces would be probed through
+ * ftrace instead, so this one is notrace.
  */
 static noinline notrace void nmi_target(void)
 {
@@ -68,7 +66,7 @@ static int in_nmi_handler(struct kprobe *kp, struct pt_regs *regs)
 	return 0;
 }
 
-/* Keeps the kernel from making a jump of the breakpoint. */
+/* A post handler keeps the kernel from replacing the breakpoint by a jump. */
 static void after_nmi_handler(struct kprobe *kp, struct pt_regs *regs, unsigned long flags)
 {
 }
@@ -89,7 +87,7 @@ static void run_in_nmi(void)
 
 #else
 
-/* As nmi_enter(), as far as that is for modules. */
+/* The part of nmi_enter() that modules can do. */
 static void run_in_nmi(void)
 {
 	local_irq_disable();
@@ -155,7 +153,7 @@ static const struct {
 	{ "nmi", run_in_nmi },
 };
 
-/* Calls a function in the context of that name. */
+/* Calls a function in the context with the name. */
 void run_in_context(const char *context, void (*func)(void))
 {
 	unsigned int i;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Every allocation fails once: in the n-th turn of a case the n-th one does, until there are no
- * more. What the case does returns -ENOMEM then and has changed nothing, or succeeds nevertheless.
+ * Every allocation fails once: in the n-th turn of a case its n-th allocation fails, until
+ * there are no more. The call under test then returns -ENOMEM and has changed nothing, or it
+ * succeeds without the allocation.
  *
- * The topic 'broken' has cases that fail, so that the checks are seen to catch it.
+ * The cases of the topic 'broken' fail. They show that the checks notice.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -17,9 +18,9 @@
 #include "test_modreg.h"
 
 /**
- * struct attempt - what is to meet a failing allocation
- * @prepare: brings about what it begins with; may be NULL.
- * @run: does it; returns an errno.
+ * struct attempt - a call that meets a failing allocation
+ * @prepare: makes what the call needs; may be NULL.
+ * @run: the call; returns an errno.
  * @undo: takes back a success.
  * @tidy: takes @prepare back; may be NULL.
  */
@@ -51,7 +52,7 @@ static unsigned int get_fail_nth(void)
 }
 #endif
 
-/* All that the readers say, in one number. */
+/* Returns a hash over all that readers answer. */
 static u32 all_answers(void)
 {
 	char name[KSYM_NAME_LEN], plugin[MODREG_NAME_LEN], type;
@@ -72,13 +73,13 @@ static u32 all_answers(void)
 		sum = 31 * sum + modreg_is_address(fixtures[i].text);
 		sum = 31 * sum + modreg_is_address(fixtures[i].start);
 		sum = 31 * sum + !!modreg_search_extables(fixtures[i].text + BETA + 8);
-		/* A name that is free, or not. */
+		/* Whether the name is taken. */
 		sum = 31 * sum + (modreg_kallsyms_lookup_name(fixtures[i].name) != 0);
 	}
 	return sum;
 }
 
-/* Returns how many allocations there were. */
+/* Runs the call with each of its allocations failing once. Returns their number. */
 static unsigned int each_fails(const struct attempt *a)
 {
 	unsigned int n, left, refused = 0;
@@ -98,7 +99,7 @@ static unsigned int each_fails(const struct attempt *a)
 			check_eq(err, -ENOMEM);
 			check_eq(left, 0);
 			check_eq(all_answers(), before);
-			/* And now that there is memory. */
+			/* The same call with memory. */
 			if (check_eq(a->run(), 0))
 				a->undo();
 		} else {
@@ -113,7 +114,7 @@ static unsigned int each_fails(const struct attempt *a)
 	return n - 1;
 }
 
-/* A case that allocates, and that is refused where it gets nothing. */
+/* The body of a case: its call must have an allocation. */
 static void attempt(const struct attempt *a)
 {
 	check(each_fails(a) > 0);
@@ -151,7 +152,7 @@ static void register_case(const struct test_case *tc)
 	attempt(&a);
 }
 
-/* With nothing but what a plugin must have. */
+/* A plugin with the least that it must have. */
 static int register_least(void)
 {
 	struct fixture *f = fixture(0);
@@ -202,7 +203,7 @@ static void register_symtab_case(const struct test_case *tc)
 	attempt(&(struct attempt){ .run = register_symtab, .undo = unregister_least });
 }
 
-/* Enough symbols for tables that kmalloc() has no room for. */
+/* So many symbols that kmalloc() has no room for the tables. */
 static struct modreg_symbol *many_symbols;
 static char *many_names;
 
@@ -252,7 +253,7 @@ static void register_module_case(const struct test_case *tc)
 	attempt(&(struct attempt){ .run = register_module, .undo = unregister_least });
 }
 
-/* Beside so many others that the tables of the registry grow at one time or another. */
+/* So many plugins that every table of the registry grows. */
 enum { CROWD = 300 };
 
 static struct modreg_plugin *crowd[CROWD];
@@ -283,7 +284,7 @@ static void crowd_case(const struct test_case *tc)
 	for (i = 0; i < CROWD; i++) {
 		u32 before = all_answers();
 
-		/* Each takes as many turns as it has allocations. */
+		/* Registering one takes as many turns as it has allocations. */
 		for (n = 1; ; n++) {
 			set_fail_nth(n);
 			crowd[i] = register_one_of_crowd(i);
@@ -378,7 +379,7 @@ static void unregister_several_case(const struct test_case *tc)
 	});
 }
 
-/* A start that fails has to unlink, whatever else there is no memory for. */
+/* If the start fails, the plugin is unlinked, even if there is no memory for it. */
 static int fails(struct fixture *f)
 {
 	return -EXFULL;
@@ -424,7 +425,10 @@ static void read_case(const struct test_case *tc)
 	fixture_unregister(&fixtures[0]);
 }
 
-/* Whether one of a few fails. Where it is a slab's page that does, the slab has others. */
+/*
+ * Returns whether one of several allocations fails. If the page of a slab fails, the slab has
+ * another.
+ */
 static bool one_fails(void)
 {
 	bool fails = false;
@@ -433,7 +437,7 @@ static bool one_fails(void)
 	for (i = 0; i < 8; i++) {
 		void *p = kmalloc(64, GFP_KERNEL);
 
-		/* Compilers know that nobody needs it. */
+		/* Keeps the compiler from removing the allocation. */
 		OPTIMIZER_HIDE_VAR(p);
 		fails |= !p;
 		kfree(p);
@@ -441,7 +445,7 @@ static bool one_fails(void)
 	return fails;
 }
 
-/* Broken: one that is registered nevertheless, and an error that is not documented. */
+/* Broken: a plugin stays registered after an error, and an error is not documented. */
 static int register_forgotten(void)
 {
 	if (IS_ERR_OR_NULL(fixtures[0].plugin) && register_fixture())
@@ -465,7 +469,7 @@ static void confuses_case(const struct test_case *tc)
 	attempt(&(struct attempt){ .run = register_confused, .undo = unregister_fixture });
 }
 
-/* Broken: memory that is lost where the next allocation fails. No check here sees that. */
+/* Broken: memory is lost if the next allocation fails. Only kmemleak notices. */
 static int register_leaking(void)
 {
 	void *first = kmalloc(64, GFP_KERNEL);

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Plugins to check with, and what every reader says about them.
- */
+/* Plugins to test with, and checks of every reader's answers about them. */
 
 #include <linux/kernel.h>
 #include <linux/module.h>
@@ -9,7 +7,7 @@
 
 #include "test_modreg.h"
 
-/* Addresses that are nobody else's: three regions for each fixture, a gap after each. */
+/* Addresses that nothing else has: three regions for each fixture, a gap behind each. */
 static char arena[FIXTURES][3][2 * REGION_SIZE] __aligned(PAGE_SIZE);
 
 struct fixture fixtures[FIXTURES];
@@ -38,7 +36,7 @@ static void fixture_exit(void *data)
 		f->in_exit(f);
 }
 
-/* Fixture i as new; its plugin is called test_a, test_b, ... */
+/* Returns fixture i in its initial state; its plugin is called test_a, test_b, ... */
 struct fixture *fixture(unsigned int i)
 {
 	struct fixture *f = &fixtures[i];
@@ -109,7 +107,7 @@ bool find_symbol_get(const char *name, struct modreg_find_symbol_arg *fsa)
 	return modreg_find_symbol_get(fsa);
 }
 
-/* The address that "plugin:symbol" has. */
+/* Returns the address that "plugin:symbol" resolves to. */
 unsigned long lookup(struct fixture *f, const char *symbol)
 {
 	char name[64];
@@ -130,7 +128,10 @@ unsigned int count_symbols(void)
 	return n;
 }
 
-/* Every reader, asked about a LIVE fixture. From any context: little stack, no sleep. */
+/*
+ * Checks every reader about a LIVE fixture. Context: any, so it uses little stack and does not
+ * sleep.
+ */
 void fixture_answers(struct fixture *f)
 {
 	struct modreg_find_symbol_arg fsa;
@@ -138,7 +139,7 @@ void fixture_answers(struct fixture *f)
 	unsigned long size, offset, value;
 	int exported;
 
-	/* Its registration has failed, and been told of. */
+	/* The failed registration is reported already. */
 	if (IS_ERR_OR_NULL(f->plugin))
 		return;
 	check_eq(modreg_address_lookup(f->text + BETA + 5, &size, &offset, plugin, name), 4);
@@ -157,7 +158,7 @@ void fixture_answers(struct fixture *f)
 	check_eq(modreg_search_extables(f->text + BETA + 8), &f->extable[1]);
 	check_eq(modreg_is_address(f->data), true);
 
-	/* What is compared here may not go meanwhile. */
+	/* The answers stay valid while preemption is disabled. */
 	preempt_disable();
 	check_eq(modreg_text_address(f->text), f->plugin);
 	check_str(modreg_plugin_name(f->plugin), f->desc.name);
@@ -168,7 +169,7 @@ void fixture_answers(struct fixture *f)
 		modreg_find_symbol_put(fsa.owner);
 }
 
-/* Every reader, asked about a fixture that is not registered. */
+/* Checks every reader about a fixture that is not registered. */
 void fixture_is_gone(struct fixture *f)
 {
 	char name[KSYM_NAME_LEN], plugin[MODREG_NAME_LEN];

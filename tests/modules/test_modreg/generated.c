@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Generated descriptors, from good to hostile, for modreg_register_plugin().
+ * Generated descriptors for modreg_register_plugin(), from good to hostile.
  *
- * Each begins as a good one and is spoiled in a few places, or in none. What modreg says is
- * compared with a second opinion here, written after include/modreg.h alone: every error that one
- * of the descriptor's faults may have. It must be one of those, or none where there is no fault. A
- * descriptor depends on the seed, on its number, and on those of its group that are registered
- * when its turn comes; so what begins with a group's first can be replayed.
+ * Each begins as a good one and is spoiled in a few places or in none. modreg's answer is
+ * compared with a second opinion, written after include/modreg.h alone: the errors that the
+ * descriptor's faults may have. The answer must be one of them, or success if there is no
+ * fault. A descriptor depends on the seed, on its number, and on the descriptors of its group
+ * that are registered before it; so a run that begins with the first of a group can be
+ * replayed.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -27,11 +28,11 @@ enum {
 	ENTRIES = 16,
 	PARAMS = 4,
 	NAMES = 4096,
-	/* Each of a group has its own place, and may stray from it. */
+	/* Each descriptor of a group has a place of its own, and may stray from it. */
 	PLACE = 0x1000,
 };
 
-/* A descriptor with all that it points to, larger than any count that modreg takes for valid. */
+/* A descriptor with all that it points to; each array is larger than the valid counts used. */
 struct subject {
 	struct modreg_plugin_desc desc;
 	struct modreg_plugin *plugin;
@@ -45,12 +46,12 @@ struct subject {
 	char names[NAMES];
 	int numbers[PARAMS];
 	int init_returns;
-	/* How the arguments end. */
+	/* The error that the arguments lead to. */
 	int args_err;
 	unsigned int place;
 };
 
-/* Exception entries reach 2 GiB, so they and what they point to are the module's own. */
+/* Exception entries reach 2 GiB, so they and what they point to are in the module's memory. */
 static struct exception_table_entry entries[PLUGINS][ENTRIES];
 static char text[PLUGINS][PLACE];
 
@@ -67,7 +68,7 @@ static bool one_in(u32 n)
 	return !below(n);
 }
 
-/* Numbers at which things change. */
+/* Returns a boundary value. */
 static unsigned long odd_number(void)
 {
 	static const unsigned long odd[] = {
@@ -78,7 +79,7 @@ static unsigned long odd_number(void)
 	return odd[below(ARRAY_SIZE(odd))] + (one_in(3) ? below(16) : 0);
 }
 
-/* A count that is beyond the limit, or one that there is memory for. */
+/* Returns a count beyond the limit, or one that the arrays have room for. */
 static unsigned int odd_count(unsigned int limit, unsigned int there)
 {
 	switch (below(4)) {
@@ -122,7 +123,7 @@ static int generated_init(void *data)
 	return ((struct subject *)data)->init_returns;
 }
 
-/* Arguments and how they end, with one parameter "number". */
+/* Arguments with the error that they lead to; there is one parameter, "number". */
 static const struct {
 	const char *args;
 	int err;
@@ -133,7 +134,7 @@ static const struct {
 	{ "number=1 other", -ENOENT }, { "\"", -ENOENT }, { "\xff=\x01", -ENOENT },
 };
 
-/* A good plugin in its own place, of any size. */
+/* Makes a good plugin of random size in its own place. */
 static void generate_good(struct subject *s)
 {
 	unsigned long base = (unsigned long)text[s->place];
@@ -321,7 +322,7 @@ static void spoil(struct subject *s)
 	}
 }
 
-/* The errors that a descriptor may have, as a set. */
+/* The errors that the descriptor may have, as a set. */
 static unsigned long faults[BITS_TO_LONGS(MAX_ERRNO + 1)];
 
 static void fault(bool is, int err)
@@ -363,7 +364,7 @@ static bool printable(const char *name)
 	return true;
 }
 
-/* Whether a plugin is none of ours. */
+/* Returns whether the plugin is not one of the generated ones. */
 static bool is_stranger(const char *plugin)
 {
 	unsigned int i;
@@ -374,7 +375,10 @@ static bool is_stranger(const char *plugin)
 	return *plugin;
 }
 
-/* Whether a region reaches into a plugin that was there before. Such have symbols. */
+/*
+ * Returns whether the region overlaps a plugin that is not one of the generated ones. Those
+ * have symbols.
+ */
 static bool overlaps_stranger(const struct modreg_region *r)
 {
 	const unsigned long last = r->base + r->size - 1;
@@ -413,7 +417,7 @@ static void region_faults(const struct modreg_plugin_desc *d)
 			if (!other->plugin)
 				continue;
 			for (q = other->regions; q < other->regions + other->desc.num_regions; q++)
-				/* Those of its init are gone. */
+				/* Init regions are gone. */
 				fault(!(q->flags & MODREG_INIT) && overlap(q, r), -EEXIST);
 		}
 		fault(!wraps(r) && r->size && overlaps_stranger(r), -EEXIST);
@@ -479,7 +483,7 @@ static void extable_faults(const struct modreg_plugin_desc *d)
 	}
 }
 
-/* All that is wrong with a descriptor. */
+/* Finds every fault of a descriptor. */
 static void find_faults(const struct subject *s)
 {
 	const struct modreg_plugin_desc *d = &s->desc;
@@ -508,7 +512,7 @@ static void find_faults(const struct subject *s)
 	if (d->params && d->num_params <= PARAMS)
 		for (i = 0; i < d->num_params; i++)
 			fault(!d->params[i].name || !d->params[i].ops, -EINVAL);
-	/* These count only where all the rest is right. */
+	/* These faults count only if there is no other. */
 	if (!bitmap_empty(faults, MAX_ERRNO + 1))
 		return;
 	if (d->args && *d->args && !d->num_params)
@@ -519,7 +523,7 @@ static void find_faults(const struct subject *s)
 		fault(true, s->init_returns);
 }
 
-/* Every reader, asked about anything: answers are as documented, and their strings end. */
+/* Puts any question to every reader: answers are as documented, and strings end. */
 static void ask_anything(const struct subject *s)
 {
 	struct modreg_find_symbol_arg fsa = { .gplok = one_in(2) };
@@ -546,7 +550,7 @@ static void ask_anything(const struct subject *s)
 	modreg_search_extables(addr);
 }
 
-/* Removes all that is registered, in one stop. */
+/* Removes all generated plugins in one stop. */
 static void unregister_all(void)
 {
 	struct modreg_plugin *plugins[PLUGINS];
@@ -561,7 +565,7 @@ static void unregister_all(void)
 		subjects[i].plugin = NULL;
 }
 
-/* What the check is seen to catch: a registry that mixes up two errors. */
+/* Negative control: a registry that mixes up two errors. */
 static struct modreg_plugin *register_wrong(const struct modreg_plugin_desc *desc)
 {
 	struct modreg_plugin *plugin = modreg_register_plugin(desc);
@@ -569,7 +573,7 @@ static struct modreg_plugin *register_wrong(const struct modreg_plugin_desc *des
 	return plugin == ERR_PTR(-ERANGE) ? ERR_PTR(-EINVAL) : plugin;
 }
 
-/* Returns whether modreg has done what it should with descriptor number n. */
+/* Returns whether modreg's answer to descriptor n is right. */
 static bool generate_one(u32 seed, u32 n, bool wrong, u32 *good)
 {
 	struct subject *s;
@@ -619,7 +623,7 @@ void generate(u32 seed, u32 first, u32 count, bool wrong)
 		failed += !generate_one(seed, n, wrong, &good);
 		if (n % PLUGINS == PLUGINS - 1) {
 			unregister_all();
-			/* The next group must not depend on what this one has left. */
+			/* A group does not depend on the one before it. */
 			memset(subjects, 0, (PLUGINS + 1) * sizeof(*subjects));
 		}
 		cond_resched();

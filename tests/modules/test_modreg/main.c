@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Drives every function of modreg.h from inside the kernel.
+ * Calls every function of modreg.h from inside the kernel.
  *
  * In /sys/kernel/debug/test_modreg:
+ *
  *   cases	the names of all cases
- *   run	a name written runs that case; the write fails with EIO where a check has
- *		failed, and the log tells which
- *   release	a write ends what a case holds up
- *   call	"SYMBOL good" or "SYMBOL bad": calls a plugin's function with such a pointer
- *   generate	"SEED FIRST COUNT": registers generated plugins; with " wrong" behind that, by
- *		a function that is wrong
+ *   run	write a name to run the case; the write fails with EIO if a check fails, and
+ *		the log says which
+ *   release	write to let a held case go on
+ *   call	write "SYMBOL good" or "SYMBOL bad" to call a plugin's function with such a
+ *		pointer
+ *   generate	write "SEED FIRST COUNT" to register generated plugins; with " wrong" behind
+ *		it, by a function that is wrong
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -76,7 +78,7 @@ void test_hold(void)
 	check(wait_for_completion_timeout(&release, 300 * HZ));
 }
 
-/* Begins what the checks belong to; end_case() tells whether one has failed. */
+/* Begins a case. end_case() returns whether its checks held. */
 static void begin_case(const char *name)
 {
 	mutex_lock(&running);
@@ -105,7 +107,7 @@ static const struct test_case *find_case(const char *name)
 	return NULL;
 }
 
-/* What user space wrote, as a string without white space around; in *text, to be freed, too. */
+/* Returns what user space wrote, without white space around it. Free *text. */
 static char *get_text(const char __user *from, size_t len, char **text)
 {
 	if (len > PAGE_SIZE)
@@ -167,7 +169,7 @@ static ssize_t call_write(struct file *file, const char __user *from, size_t len
 	else if (!strcmp(how, "good"))
 		pr_info("%s: %ld\n", symbol, function(&good, -1));
 	else
-		/* No memory is there, nor would user space be asked for it. */
+		/* An address that is never mapped, in the kernel's half. */
 		pr_info("%s: %ld\n", symbol, function(ERR_PTR(-64), -1));
 	kfree(text);
 	return ret;

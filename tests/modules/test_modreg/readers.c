@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Each reader of modreg.h, and the contexts that it may be called from.
- */
+/* Each reader of modreg.h, in each context. */
 
 #include <linux/kernel.h>
 #include <linux/module.h>
@@ -27,7 +25,7 @@ static void find_symbol_case(const struct test_case *tc)
 		check_eq(fsa.value, f->text + GAMMA);
 		check_eq(fsa.license, MODREG_GPL_ONLY);
 	}
-	/* Not exported, not there, not asked. */
+	/* Not exported; unknown; no name. */
 	check(!find_symbol("alpha", &fsa));
 	check(!find_symbol("test_a:beta", &fsa));
 	check(!find_symbol("bet", &fsa));
@@ -51,7 +49,7 @@ static void find_symbol_gpl_case(const struct test_case *tc)
 	check(!modreg_find_symbol(&fsa));
 	check(!modreg_find_symbol_get(&fsa));
 	check_eq(fsa.owner, NULL);
-	/* The log says so when asked. */
+	/* With 'warn' the log says so. */
 	fsa.warn = true;
 	check(!modreg_find_symbol(&fsa));
 	fsa.name = "beta";
@@ -66,7 +64,7 @@ static void find_symbol_newest_case(const struct test_case *tc)
 
 	if (!fixture_register(old))
 		return;
-	/* A GPL-only symbol of the newer one does not hide the older one's. */
+	/* A hidden GPL-only symbol of a newer plugin does not hide an older plugin's symbol. */
 	new->symbols[1].flags = MODREG_EXPORT_GPL;
 	if (fixture_register(new)) {
 		check(find_symbol("beta", &fsa) && fsa.owner == new->plugin);
@@ -94,7 +92,7 @@ static void find_symbol_get_case(const struct test_case *tc)
 		check_eq(fsa.value, f->text + GAMMA);
 		check_eq(fsa.license, MODREG_GPL_ONLY);
 		check_str(modreg_plugin_name(fsa.owner), "test_a");
-		/* The owner is pinned too, once for each reference. */
+		/* Each reference also pins the owner. */
 		check_eq(module_refcount(THIS_MODULE), refs + 1);
 		if (check(find_symbol_get("beta", &again))) {
 			check_eq(module_refcount(THIS_MODULE), refs + 2);
@@ -131,25 +129,25 @@ static void address_lookup_case(const struct test_case *tc)
 	check_str(name, "gamma");
 	check_eq(size, REGION_SIZE - GAMMA);
 	check_eq(offset, REGION_SIZE - GAMMA - 1);
-	/* Of two symbols at one address the first in the table. */
+	/* Of two symbols at one address, the first in the table answers. */
 	check_eq(modreg_address_lookup(f->text + BETA, &size, &offset, plugin, name), 4);
 	check_str(name, "beta");
 	check_eq(modreg_address_lookup(f->data, &size, &offset, plugin, name), 5);
 	check_str(name, "delta");
 	check_eq(size, REGION_SIZE);
-	/* Below the first symbol: only the plugin is known. */
+	/* Below the first symbol only the plugin is known. */
 	strscpy(name, "-");
 	check_eq(modreg_address_lookup(f->text, &size, &offset, plugin, name), 0);
 	check_str(plugin, "test_a");
 	check_str(name, "-");
-	/* Outside: nothing is. */
+	/* Outside the regions nothing is known. */
 	strscpy(plugin, "-");
 	check_eq(modreg_address_lookup(f->text - 1, &size, &offset, plugin, name), 0);
 	check_eq(modreg_address_lookup(f->text + REGION_SIZE, &size, &offset, plugin, name), 0);
 	check_eq(modreg_address_lookup(0, &size, &offset, plugin, name), 0);
 	check_eq(modreg_address_lookup(-1, &size, &offset, plugin, name), 0);
 	check_str(plugin, "-");
-	/* No output is wanted. */
+	/* Every output may be NULL. */
 	check_eq(modreg_address_lookup(f->text + BETA, NULL, NULL, NULL, NULL), 4);
 	fixture_unregister(f);
 }
@@ -178,7 +176,7 @@ static void lookup_symbol_attrs_case(const struct test_case *tc)
 
 	if (!fixture_register(f))
 		return;
-	/* Where there is no symbol no output is written, the plugin's name neither. */
+	/* If there is no symbol, no output is written, not even the plugin's name. */
 	check_eq(modreg_lookup_symbol_attrs(f->text, &size, &offset, plugin, name), -ERANGE);
 	check_eq(modreg_lookup_symbol_attrs(f->text - 1, &size, &offset, plugin, name), -ERANGE);
 	check_eq(size, 1);
@@ -213,7 +211,7 @@ static void get_kallsym_case(const struct test_case *tc)
 	if (!fixture_register(old))
 		return;
 	if (fixture_register(new)) {
-		/* Both without the symbol that was in their init region. */
+		/* Neither has the symbol of its init region any more. */
 		check_eq(count_symbols(), before + 2 * ARRAY_SIZE(want));
 		for (i = 0; i < ARRAY_SIZE(want); i++) {
 			check_eq(modreg_get_kallsym(i, &value, &type, name, plugin, &exported), 0);
@@ -244,9 +242,9 @@ static void kallsyms_lookup_name_case(const struct test_case *tc)
 {
 	struct fixture *f = fixture(0);
 
-	/* A symbol's name may have a colon; behind a plugin's name it is found. */
+	/* A symbol's name may have a colon; it is found behind the plugin's name. */
 	f->symbols[0].name = "al:pha";
-	/* Of two symbols of one name the first in the table. */
+	/* Of two symbols with one name, the first in the table is found. */
 	f->symbols[4].name = "gamma";
 	if (!fixture_register(f))
 		return;
@@ -277,7 +275,7 @@ static void search_extables_case(const struct test_case *tc)
 		return;
 	check_eq(modreg_search_extables(f->text + ALPHA + 4), &f->extable[0]);
 	check_eq(modreg_search_extables(f->text + BETA + 8), &f->extable[1]);
-	/* Only the very address counts. */
+	/* Only the exact address matches. */
 	check_eq(modreg_search_extables(f->text + ALPHA + 3), NULL);
 	check_eq(modreg_search_extables(f->text + ALPHA + 5), NULL);
 	check_eq(modreg_search_extables(f->text), NULL);
@@ -315,7 +313,7 @@ static void text_address_case(const struct test_case *tc)
 
 	if (!fixture_register(f))
 		return;
-	/* The bounds of all text reach over what lies between the two. */
+	/* The bounds of all text enclose what lies between the two plugins. */
 	if (fixture_register(g)) {
 		preempt_disable();
 		check_eq(modreg_text_address(f->text), f->plugin);
@@ -348,7 +346,7 @@ static void plugin_name_case(const struct test_case *tc)
 	fixture_unregister(f);
 }
 
-/* The script compares the log. */
+/* With no, one and two plugins. log.sh compares such lines. */
 static void print_plugins_case(const struct test_case *tc)
 {
 	struct fixture *f = fixture(0), *g = fixture(1);
@@ -366,7 +364,7 @@ static void print_plugins_case(const struct test_case *tc)
 
 /*
  * An ELF symbol table as the module loader has it: entry 0 is null, some symbols have no name,
- * some no place, some lie outside of every region.
+ * some are undefined, some lie outside every region.
  */
 static void symtab_case(const struct test_case *tc)
 {
@@ -396,7 +394,7 @@ static void symtab_case(const struct test_case *tc)
 	f->desc.symtab = &table;
 	if (!fixture_register(f))
 		return;
-	/* None of what lies between the first and the last counts. */
+	/* No symbol between the first and the last counts. */
 	check_eq(modreg_address_lookup(f->text + 0x90, &size, &offset, plugin, name), 5);
 	check_str(name, "first");
 	check_eq(size, 0xe0);
@@ -406,7 +404,7 @@ static void symtab_case(const struct test_case *tc)
 	check_eq(lookup(f, "absolute"), 0x1234);
 	check_eq(lookup(f, "undefined"), 0);
 	check_eq(modreg_address_lookup(0x1234, NULL, NULL, NULL, NULL), 0);
-	/* The listing has them all. */
+	/* The listing has all symbols. */
 	check_eq(modreg_get_kallsym(0, &value, &type, name, plugin, &exported), 0);
 	check_str(name, "");
 	check_eq(type, '?');
@@ -417,7 +415,7 @@ static void symtab_case(const struct test_case *tc)
 	fixture_unregister(f);
 }
 
-/* More symbols than fit into a cache line or two, in no order. */
+/* More symbols than fit into a few cache lines, unsorted. */
 static void many_symbols_case(const struct test_case *tc)
 {
 	enum { MANY = REGION_SIZE };
@@ -431,7 +429,7 @@ static void many_symbols_case(const struct test_case *tc)
 	if (!check(names && symbols))
 		goto free;
 	for (i = 0; i < MANY; i++) {
-		/* An odd factor reaches every place once. */
+		/* An odd factor visits each offset once. */
 		at = i * 77 % MANY;
 		snprintf(names[i], sizeof(names[i]), "s%u", at);
 		symbols[i] = (struct modreg_symbol){ names[i], f->data + at };
@@ -454,7 +452,7 @@ free:
 	kfree(names);
 }
 
-/* What is asked from a context that is not the case's own. */
+/* Called in the context under test. */
 static void answers(void)
 {
 	fixture_answers(&fixtures[0]);

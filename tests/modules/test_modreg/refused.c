@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Input that is refused: each with its error, and none leaves a trace.
- */
+/* Malformed input: each case has its errno and leaves no trace. */
 
 #include <linux/kernel.h>
 #include <linux/module.h>
@@ -9,7 +7,7 @@
 
 #include "test_modreg.h"
 
-/* More characters than any name may have. */
+/* Longer than any name may be. */
 static char overlong[KSYM_NAME_LEN + 1];
 
 static void spoil_no_name(struct fixture *f)
@@ -44,7 +42,7 @@ static void spoil_umlaut_in_name(struct fixture *f)
 
 static void spoil_overlong_name(struct fixture *f)
 {
-	/* One more than fits. */
+	/* One character too many. */
 	memset(overlong, 'n', MODREG_NAME_LEN);
 	overlong[MODREG_NAME_LEN] = 0;
 	f->desc.name = overlong;
@@ -160,7 +158,7 @@ static void spoil_unprintable_type(struct fixture *f)
 	f->symbols[2].type = '\n';
 }
 
-/* A good table, to be spoiled. */
+/* A good ELF table, to be spoiled. */
 static struct elf64_sym elf_symbols[2];
 static char elf_names[KSYM_NAME_LEN + 3];
 static struct modreg_symtab symtab;
@@ -366,7 +364,7 @@ static void spoil_around_another(struct fixture *f)
 	f->desc.num_symbols = 1;
 }
 
-/* Registers fixture 0 after it was spoiled, beside a good one. */
+/* Registers spoiled fixture 0 while fixture 1 is registered. */
 static void refused_case(const struct test_case *tc)
 {
 	struct fixture *f = fixture(0), *there = fixture(1);
@@ -382,7 +380,7 @@ static void refused_case(const struct test_case *tc)
 	check_eq(f->exits, 0);
 	fixture_unregister(f);
 
-	/* No trace: neither in what is found, nor in what is free to be taken. */
+	/* No trace: readers do not find it, and its name and regions are free. */
 	f = fixture(0);
 	check_eq(count_symbols(), symbols);
 	fixture_is_gone(f);
@@ -402,7 +400,7 @@ static void no_descriptor_case(const struct test_case *tc)
 	fixture_unregister(&(struct fixture){ .plugin = refused });
 }
 
-/* What a descriptor of modreg_register_module() must leave out, one by one. */
+/* A descriptor for modreg_register_module() must leave out each of these. */
 static void module_with_tables_case(const struct test_case *tc)
 {
 	struct fixture *f = fixture(0);
@@ -441,7 +439,7 @@ static void module_twice_case(const struct test_case *tc)
 	const struct modreg_plugin_desc desc = { .name = "twice" };
 	struct modreg_plugin *refused;
 
-	/* Its caller holds this module, which is LIVE. */
+	/* The caller of the file operation holds this module, which is LIVE. */
 	f->plugin = modreg_register_module(THIS_MODULE, NULL);
 	if (!check_eq(PTR_ERR_OR_ZERO(f->plugin), 0))
 		return;

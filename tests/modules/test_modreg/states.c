@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * A plugin caught in each of its states.
- */
+/* A plugin in each of its states. */
 
 #include <linux/kernel.h>
 #include <linux/module.h>
@@ -11,7 +9,7 @@
 
 #include "test_modreg.h"
 
-/* Its own init or exit callback keeps it from going. */
+/* Called from the plugin's own init or exit callback, which keeps it from going. */
 static struct modreg_plugin *handle(struct fixture *f)
 {
 	struct modreg_plugin *plugin;
@@ -22,7 +20,10 @@ static struct modreg_plugin *handle(struct fixture *f)
 	return plugin;
 }
 
-/* Neither can be done before it is LIVE, nor after. */
+/*
+ * Checks that no reference can be taken and no unregistration succeeds, as before and after
+ * LIVE.
+ */
 static void is_untouchable(struct fixture *f)
 {
 	struct modreg_find_symbol_arg fsa;
@@ -33,7 +34,7 @@ static void is_untouchable(struct fixture *f)
 	check_eq(modreg_unregister_plugin(handle(f)), -EBUSY);
 }
 
-/* Readers see the init region exactly while it is there. */
+/* Checks that every reader sees the init region if it is there, and none does otherwise. */
 static void has_init_region(struct fixture *f, bool there)
 {
 	struct modreg_find_symbol_arg fsa;
@@ -83,7 +84,7 @@ static int set_sees_coming(const char *value, const struct kernel_param *kp)
 	return sees_coming(f);
 }
 
-/* Its arguments are parsed after publication. */
+/* Arguments are parsed after publication. */
 static void coming_args_case(const struct test_case *tc)
 {
 	static const struct kernel_param_ops ops = { .set = set_sees_coming };
@@ -96,7 +97,7 @@ static void coming_args_case(const struct test_case *tc)
 	check_eq(f->inits, 1);
 }
 
-/* While it is COMING its name and its regions are taken. */
+/* The name and the regions of a COMING plugin are taken. */
 static int others_collide(struct fixture *f)
 {
 	struct fixture *g = fixture(1);
@@ -132,7 +133,7 @@ static void live_case(const struct test_case *tc)
 		return;
 	has_init_region(f, false);
 	fixture_answers(f);
-	/* Who owns that memory next may register it. */
+	/* The next owner of the init memory may register it. */
 	g->regions[0].base = f->start;
 	g->desc.num_regions = 1;
 	g->desc.num_symbols = 0;
@@ -200,7 +201,7 @@ static int fails(struct fixture *f)
 	return -EXFULL;
 }
 
-/* One whose start fails is gone, and its exit callback is not called. */
+/* A plugin whose start fails is removed without a call of its exit callback. */
 static void failed_init_case(const struct test_case *tc)
 {
 	struct fixture *f = fixture(0);
@@ -226,7 +227,7 @@ static void failed_args_case(const struct test_case *tc)
 	fixture_is_gone(f);
 }
 
-/* For the script to look at from outside. */
+/* Stops here, while states.sh looks from outside. */
 static int holds(struct fixture *f)
 {
 	test_hold();
@@ -270,7 +271,7 @@ static void hold_going_case(const struct test_case *tc)
 		fixture_unregister(f);
 }
 
-/* A plugin with more symbols than any module has, each of them a byte behind the other. */
+/* A plugin with more symbols than any module has, a byte apart. */
 static void hold_large_case(const struct test_case *tc)
 {
 	enum { NAME = sizeof("large_00000") };

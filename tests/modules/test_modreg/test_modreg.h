@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * What the parts of test_modreg share: cases, checks, and plugins to check with.
- */
+/* Shared by the parts of test_modreg: cases, checks, and plugins to test with. */
 #ifndef _TEST_MODREG_H
 #define _TEST_MODREG_H
 
@@ -11,10 +9,10 @@ struct fixture;
 
 /**
  * struct test_case - one case, run by its name
- * @name: its name; the part before the first '.' is its topic.
- * @run: runs it. It has failed where a check has.
- * @spoil: of a refused case: makes a good plugin a bad one.
- * @err: of a refused case: what the registration must return.
+ * @name: the part before the first '.' is its topic.
+ * @run: runs it. The case fails if a check does.
+ * @spoil: for a refused case: makes a good plugin a bad one.
+ * @err: for a refused case: what the registration must return.
  */
 struct test_case {
 	const char *name;
@@ -23,7 +21,7 @@ struct test_case {
 	long err;
 };
 
-/* Each ends in an empty one. */
+/* Each array ends with an empty element. */
 extern const struct test_case reader_cases[];
 extern const struct test_case writer_cases[];
 extern const struct test_case state_cases[];
@@ -35,19 +33,19 @@ bool test_check_eq(long have, long want, const char *func, int line, const char 
 bool test_check_str(const char *have, const char *want, const char *func, int line,
 		    const char *what);
 
-/* These log what is wrong and go on, so that each case cleans up behind itself. */
+/* A failed check logs what is wrong and goes on, so that each case cleans up. */
 #define check(cond) test_check(cond, __func__, __LINE__, #cond)
 #define check_eq(have, want) \
 	test_check_eq((long)(have), (long)(want), __func__, __LINE__, #have " == " #want)
 #define check_str(have, want) test_check_str(have, want, __func__, __LINE__, #have)
 
-/* Blocks until the file 'release' is written to. */
+/* Blocks until user space writes to the file 'release'. */
 void test_hold(void);
 
 void run_in_context(const char *context, void (*func)(void));
 void generate(u32 seed, u32 first, u32 count, bool wrong);
 
-/* Where things are in a fixture; no symbol is at the first byte of its text. */
+/* Offsets in a fixture; no symbol is at the first byte of its text. */
 enum {
 	ALPHA = 0x10,
 	BETA = 0x40,
@@ -60,7 +58,7 @@ enum {
 /**
  * struct fixture - a plugin with everything: three regions, exported and other symbols, an alias,
  *	exception entries, a parameter and callbacks
- * @desc: as it is registered; change it before.
+ * @desc: what is registered; a case may change it before.
  * @plugin: set by fixture_register().
  * @text: address of its text region.
  * @data: address of its data region.
@@ -71,7 +69,7 @@ enum {
  * @in_init: called by its init callback; may be NULL.
  * @in_exit: called by its exit callback; may be NULL.
  *
- * All have symbols of the same names. Nothing is ever read or run in the regions.
+ * All fixtures have symbols of the same names. Nothing in the regions is ever read or run.
  */
 struct fixture {
 	struct modreg_plugin_desc desc;
@@ -89,7 +87,7 @@ struct fixture {
 	struct exception_table_entry extable[3];
 };
 
-/* Exception entries reach 2 GiB, so these stand beside the regions. */
+/* Static, beside the regions, because exception entries reach 2 GiB. */
 extern struct fixture fixtures[FIXTURES];
 
 struct fixture *fixture(unsigned int i);

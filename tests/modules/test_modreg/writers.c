@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * The rules of the writers, but for the states of a plugin and what is refused for its descriptor.
- */
+/* The rules of the writers; states.c has a plugin's states, refused.c malformed descriptors. */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -25,13 +23,13 @@ static void register_case(const struct test_case *tc)
 	check_eq(f->inits, 1);
 	check_eq(f->exits, 1);
 	fixture_is_gone(f);
-	/* Its name and its regions are free again. */
+	/* The name and the regions are free again. */
 	if (fixture_register(f))
 		fixture_unregister(f);
 	check_eq(f->exits, 2);
 }
 
-/* The least that a plugin can be: no owner, symbols, callbacks. */
+/* A plugin with the least that it must have: no owner, symbols, callbacks. */
 static void minimal_case(const struct test_case *tc)
 {
 	struct fixture *f = fixture(0);
@@ -55,7 +53,7 @@ static void minimal_case(const struct test_case *tc)
 	fixture_is_gone(f);
 }
 
-/* As much as is allowed of everything. */
+/* A plugin with the most that it may have. */
 static void limits_case(const struct test_case *tc)
 {
 	struct modreg_region regions[MODREG_MAX_REGIONS];
@@ -70,7 +68,7 @@ static void limits_case(const struct test_case *tc)
 	memset(name, 'n', sizeof(name) - 1);
 	name[sizeof(name) - 1] = 0;
 	memset(symbol, 's', KSYM_NAME_LEN - 1);
-	/* From high to low, each of them adjacent to the next. */
+	/* From high to low, each adjacent to the next. */
 	for (i = 0; i < ARRAY_SIZE(regions); i++)
 		regions[i] = (struct modreg_region){
 			f->text + REGION_SIZE - (i + 1) * 32, 32, MODREG_TEXT
@@ -98,7 +96,7 @@ free:
 	kfree(symbol);
 }
 
-/* Nothing of the descriptor is needed after the return but what is marked as borrowed. */
+/* The descriptor is not needed after the return, except what is marked as borrowed. */
 static void copies_case(const struct test_case *tc)
 {
 	struct fixture *f = fixture(0);
@@ -137,7 +135,7 @@ static void args_case(const struct test_case *tc)
 	for (i = 0; i < ARRAY_SIZE(good); i++) {
 		f = fixture(0);
 		f->desc.args = good[i];
-		/* Parsed before init. */
+		/* Arguments are parsed before init. */
 		f->in_init = sees_number;
 		if (!fixture_register(f)) {
 			pr_err("%s: with '%s'\n", tc->name, good[i]);
@@ -168,7 +166,7 @@ static void unregister_referenced_case(const struct test_case *tc)
 		return;
 	if (check(find_symbol_get("beta", &fsa))) {
 		check_eq(modreg_unregister_plugin(f->plugin), -EBUSY);
-		/* It is as before. */
+		/* The plugin is as before. */
 		check_eq(f->exits, 0);
 		fixture_answers(f);
 		modreg_find_symbol_put(fsa.owner);
@@ -194,7 +192,7 @@ static void unregister_several_case(const struct test_case *tc)
 	}
 }
 
-/* All or none, whichever it is that is refused. */
+/* All or none, whichever plugin is refused. */
 static void unregister_several_refused_case(const struct test_case *tc)
 {
 	struct fixture *a = fixture(0), *b = fixture(1), *c = fixture(2);
@@ -231,7 +229,7 @@ unregister_a:
 	fixture_unregister(a);
 }
 
-/* No writer may be called where sleeping is not allowed; each says so, with a line in the log. */
+/* Each writer returns -EDEADLK where sleeping is not allowed, and logs it. */
 static void writers_are_refused(void)
 {
 	struct fixture *f = &fixtures[0], *g = &fixtures[1];
@@ -261,7 +259,10 @@ static void atomic_case(const struct test_case *tc)
 	fixture_unregister(f);
 }
 
-/* Enough plugins for every table to grow, added in no order, taken away one by one and at once. */
+/*
+ * So many plugins that every table grows, registered out of order, removed one by one and at
+ * once.
+ */
 static void many_plugins_case(const struct test_case *tc)
 {
 	enum { MANY = 200 };

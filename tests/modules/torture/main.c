@@ -1,25 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Tortures modreg, in the manner of kernel/rcu/rcutorture.c: writers make plugins come and go while
- * readers in process context, softirq, hard interrupt and NMI put every question of modreg.h and
- * check every answer.
+ * Torture of modreg, in the manner of kernel/rcu/rcutorture.c: writers make plugins come and go
+ * while readers in process context, softirq, hard interrupt and NMI put every question of
+ * modreg.h and check every answer.
  *
- * What is right? A plugin is one generation of a slot, which owns addresses; its name and those of
- * its symbols hold both, so an answer tells whom it is about. The slot's word tells where the
- * generation stands, and changes before and after each step of its writer. Who asks looks at the
- * word before and after:
+ * Which answer is right? A plugin is one generation of a slot, which owns addresses. The names
+ * of the plugin and of its symbols hold slot and generation, so an answer says which generation
+ * it is about. The slot's word says in which phase the generation is; the slot's writer changes
+ * the word before and after each step. A reader looks at the word before and after its
+ * question:
  *
- *  - what is found must be a generation that was not gone at the first look and had begun at the
- *    second, and all parts of the answer must belong to that one;
- *  - a generation that was there at the first look and still is at the second must be found.
+ *  - What is found must be a generation that was not gone at the first look and had begun at the
+ *    second, and all parts of the answer must belong to it.
+ *  - A generation that is registered at both looks must be found.
  *
- * What a plugin borrows is overwritten and freed as soon as its unregistration returns, so who is
- * still looking at it reads no name of ours.
+ * Memory that a plugin lends is overwritten and freed as soon as its unregistration returns, so
+ * a late reader reads no valid name.
  *
  * In /sys/module/modreg_torture/parameters:
- *   run	1 begins and 0 ends it. The log gets a line every 10 s and the verdict at the end
- *   oops	a write makes a thread fault in a plugin's function
- *   status	that line as it would be now
+ *
+ *   run	write 1 to begin, 0 to end. The log gets a line every 10 s, and the verdict
+ *   oops	write to make a thread fault in a plugin's function
+ *   status	the line as it would be now
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -65,7 +67,7 @@ void name_symbol(char *name, const struct slot *s, u32 gen, enum place k)
 		snprintf(name, NAME_LEN, PREFIX "%02x%08x%x", index_of(s), gen, k);
 }
 
-/* A function to fault in, and a plugin for it. */
+/* A function that faults, and a plugin for it. */
 
 /* long torture_fault(const long *p): *p */
 asm("	.pushsection .text, \"ax\", @progbits\n"
@@ -84,7 +86,7 @@ asmlinkage void torture_fault_end(void);
 
 static int fault_thread(void *data)
 {
-	/* No memory is there. The script knows this number. */
+	/* An address that is never mapped; torture.sh knows the number. */
 	return torture_fault(ERR_PTR(-0xabc));
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Who asks: in process context, softirq, hard interrupt and NMI. Each answer is judged by what its
- * slot's word was before and after.
+ * The readers, in process context, softirq, hard interrupt and NMI. An answer is judged by the
+ * slot's word before and after the question.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -31,7 +31,7 @@ static const char * const question_names[QUESTIONS] = {
 	"find_symbol_get", "get_kallsym", "shared", "listed", "nobody",
 };
 
-/* One who asks. Little of it fits on the stack of an NMI. */
+/* A reader. It is too large for the stack of an NMI. */
 struct asker {
 	struct hrtimer timer;
 	struct task_struct *task;
@@ -54,7 +54,7 @@ static atomic_t print_wanted[CONTEXTS];
 static bool takes_nmis;
 static int cpuhp_state;
 
-/* What a name tells; false where it is not one that we give. */
+/* What a name says; read_name() returns false if torture does not give such a name. */
 struct told {
 	struct slot *slot;
 	u32 gen;
@@ -98,7 +98,7 @@ static void count(const struct asker *a, enum question q)
 		       context_names[(a)->context], ##__VA_ARGS__);			\
 } while (0)
 
-/* What was said of a slot; nothing where nothing was found. Generation 0 stands for any. */
+/* Judges an answer about a slot: found or not. Generation 0 stands for any. */
 static void judge(struct asker *a, enum question q, const struct slot *s, u64 before, bool found,
 		  u32 gen, bool init)
 {
@@ -113,7 +113,7 @@ static void judge(struct asker *a, enum question q, const struct slot *s, u64 be
 	      gen_of(after), phase_of(after));
 }
 
-/* Questions that name the symbol at an address. */
+/* Questions about the symbol at an address. */
 static void ask_symbol(struct asker *a, enum question q, struct slot *s, enum place k)
 {
 	unsigned long size = places[k].size, offset = random(&a->rnd, places[k].size);
@@ -123,7 +123,7 @@ static void ask_symbol(struct asker *a, enum question q, struct slot *s, enum pl
 	u64 before;
 	int ret;
 
-	/* Without the plugin's name nobody could tell whose that is. */
+	/* The shared name alone does not say which slot it belongs to. */
 	if (q == SYMBOL_NAME && k == SHARED)
 		return;
 	a->plugin[0] = 0;
@@ -175,7 +175,7 @@ static void ask_text_address(struct asker *a, struct slot *s, enum place k)
 	struct told told = { s };
 	u64 before;
 
-	/* The plugin must not go before preemption is enabled. */
+	/* The plugin stays while preemption is disabled. */
 	guard(preempt)();
 	before = look(s);
 	plugin = modreg_text_address(address(s, k) + random(&a->rnd, places[k].size));
@@ -204,7 +204,7 @@ static void ask_extables(struct asker *a, struct slot *s)
 	u64 before;
 	u32 gen = 0;
 
-	/* As above. */
+	/* The entry stays while preemption is disabled. */
 	guard(preempt)();
 	before = look(s);
 	e = modreg_search_extables(faulting(s, init));
@@ -221,7 +221,7 @@ static void ask_extables(struct asker *a, struct slot *s)
 	judge(a, EXTABLES, s, before, e, gen, init);
 }
 
-/* The generation to ask for by name: most often the present one. */
+/* Returns a generation to ask about by name, mostly the present one. */
 static u32 some_gen(struct asker *a, u64 word)
 {
 	u32 gen = gen_of(word);
@@ -236,11 +236,11 @@ static u32 some_gen(struct asker *a, u64 word)
 	}
 }
 
-/* What was said of one generation that was asked for. */
+/* Judges an answer about one generation. */
 static void judge_named(struct asker *a, enum question q, const struct slot *s, u64 before,
 			bool found, u32 gen, bool init)
 {
-	/* Of another one nothing need be said. */
+	/* Another generation need not be found. */
 	if (!found && gen != gen_of(before))
 		count(a, q);
 	else
@@ -268,7 +268,7 @@ static void ask_name(struct asker *a, struct slot *s, enum place k)
 	judge_named(a, LOOKUP_NAME, s, before, value, gen, k == INIT);
 }
 
-/* Whether the plugin that an answer names is the one; preemption is disabled. */
+/* Checks that the owner in an answer is this generation. Preemption is disabled. */
 static void check_owner(struct asker *a, enum question q, const struct modreg_plugin *owner,
 			const struct slot *s, u32 gen)
 {
@@ -309,7 +309,7 @@ static void ask_find_symbol(struct asker *a, struct slot *s, enum place k)
 	judge_named(a, FIND_SYMBOL, s, before, found, gen, k == INIT);
 }
 
-/* While a reference is held its plugin is there, and cannot go. */
+/* While a reference is held, the plugin stays registered. */
 static void ask_find_symbol_get(struct asker *a, struct slot *s)
 {
 	struct modreg_find_symbol_arg fsa = { .name = a->wanted, .gplok = true };
@@ -350,7 +350,7 @@ static void look_at_all(struct asker *a)
 		a->before[i] = look(&slots[i]);
 }
 
-/* The n-th symbol of all; false behind the last. Other plugins than ours may be there, too. */
+/* Asks for the n-th symbol; returns false behind the last. Other plugins may be registered too. */
 static bool nth(struct asker *a, enum question q, unsigned int n, struct told *told)
 {
 	unsigned long value;
@@ -366,7 +366,7 @@ static bool nth(struct asker *a, enum question q, unsigned int n, struct told *t
 			wrong(a, q, "returns %d", ret);
 		return false;
 	}
-	/* ELF's first symbol is none. */
+	/* ELF's first symbol is null. */
 	if (!read_name(a->plugin, false, told) || !a->name[0])
 		return true;
 	if (!strcmp(a->name, SHARED_NAME)) {
@@ -396,7 +396,7 @@ static void ask_get_kallsym(struct asker *a)
 		count(a, GET_KALLSYM);
 }
 
-/* A name that many plugins have: whichever is found must be there. */
+/* All plugins share this name; the one found must be registered. */
 static void ask_shared(struct asker *a)
 {
 	struct modreg_find_symbol_arg fsa = { .name = SHARED_NAME };
@@ -426,8 +426,8 @@ static void ask_shared(struct asker *a)
 }
 
 /*
- * The list is the truth: who is found by address or by name is on it. Nobody is removed while
- * preemption is disabled, and one that just came is near the list's head.
+ * A plugin that is found by address or by name is also on the list. None is removed while
+ * preemption is disabled, and a new one is near the head of the list.
  */
 static void ask_listed(struct asker *a, struct slot *s)
 {
@@ -435,7 +435,7 @@ static void ask_listed(struct asker *a, struct slot *s)
 	unsigned int n;
 	u64 before, after;
 
-	/* An NMI may see the machine stopped, and the list change. */
+	/* An NMI can see the list change while the machine is stopped. */
 	if (a->context == NMI)
 		return;
 	guard(preempt)();
@@ -450,7 +450,7 @@ static void ask_listed(struct asker *a, struct slot *s)
 		if (!modreg_kallsyms_lookup_name(a->wanted))
 			return;
 	}
-	/* Others are far from it, and it takes long to find them there. */
+	/* Older plugins are far from the head, and finding them takes long. */
 	if (phase_of(before) > ARRIVING && !(a->context == PROCESS && one_in(&a->rnd, 64)))
 		return;
 	count(a, LISTED);
@@ -463,7 +463,7 @@ static void ask_listed(struct asker *a, struct slot *s)
 	      phase_of(after));
 }
 
-/* Addresses that are between those of plugins, and never any plugin's. */
+/* Asks about an address between regions, which no plugin ever has. */
 static void ask_nobody(struct asker *a, struct slot *s)
 {
 	unsigned long addr = hole(s) + random(&a->rnd, REGION_SIZE);
@@ -509,7 +509,7 @@ static int ask_in_process(void *data)
 	return 0;
 }
 
-/* At any moment, but not for more than a tenth of the time. */
+/* Asks at any moment, but for no more than a tenth of the time. */
 static enum hrtimer_restart ask_in_irq(struct hrtimer *timer)
 {
 	struct asker *a = container_of(timer, struct asker, timer);
@@ -523,7 +523,7 @@ static enum hrtimer_restart ask_in_irq(struct hrtimer *timer)
 	return HRTIMER_RESTART;
 }
 
-/* Nobody else takes NMIs of unknown origin, and none is swallowed. */
+/* No other handler takes NMIs of unknown origin, so none is lost. */
 static int ask_in_nmi(unsigned int type, struct pt_regs *regs)
 {
 	ask(this_cpu_ptr(irq_askers[NMI]));
@@ -560,7 +560,7 @@ static unsigned long asked(enum context c, enum question q)
 	return n;
 }
 
-/* How many questions were put in a context. */
+/* Returns the number of questions put in a context. */
 unsigned long asked_in(enum context c)
 {
 	unsigned long n = 0;
@@ -571,7 +571,7 @@ unsigned long asked_in(enum context c)
 	return n;
 }
 
-/* Has modreg print the plugins from each context, when somebody asks there next. */
+/* Makes the next reader in each context print the plugins. */
 void print_in_each_context(void)
 {
 	enum context c;
@@ -580,7 +580,7 @@ void print_in_each_context(void)
 		atomic_set(&print_wanted[c], 1);
 }
 
-/* Tells what was asked where, and whether every question was put in every context. */
+/* Logs what was asked where. Returns whether every question was put in every context. */
 bool readers_verdict(void)
 {
 	bool complete = true;
@@ -596,7 +596,7 @@ bool readers_verdict(void)
 	return complete;
 }
 
-/* What was begun before an error, end_readers() ends. */
+/* After an error, end_readers() ends what has begun. */
 int begin_readers(void)
 {
 	unsigned int n = num_online_cpus(), cpu, i;
@@ -643,7 +643,7 @@ int begin_readers(void)
 	return min(cpuhp_state, 0);
 }
 
-/* Their counts stay, until they are freed. */
+/* The counts stay until free_readers(). */
 void end_readers(void)
 {
 	unsigned int i;

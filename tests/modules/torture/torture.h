@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the parts of modreg_torture share: torture.c begins and ends it and says what was found,
- * torture_readers.c asks and judges, torture_writers.c makes plugins come and go.
+ * Shared by the parts of modreg_torture: main.c begins, ends and judges, readers.c asks,
+ * writers.c makes plugins come and go.
  */
 #ifndef _TORTURE_H
 #define _TORTURE_H
@@ -12,7 +12,7 @@
 
 #include <modreg.h>
 
-/* About half of the slots are in use: enough for an index of several pieces. */
+/* About half of the slots are in use: enough for an index of several chunks. */
 enum {
 	SLOTS = 96,
 	WRITERS = 3,
@@ -21,20 +21,20 @@ enum {
 	LOUD_ERRORS = 20,
 };
 
-/* Where a generation stands. It is there from COMING to GOING. */
+/* The phase of a generation. It is registered from COMING to GOING. */
 enum phase {
-	GONE,		/* nobody finds it */
-	FAILING,	/* its init callback has failed: it may be gone any moment */
-	ARRIVING,	/* being registered: it may be there any moment */
+	GONE,		/* not found */
+	FAILING,	/* its init callback has failed: gone at any moment */
+	ARRIVING,	/* being registered: found at any moment */
 	COMING,		/* in its init callback, with its init region */
-	STARTED,	/* its init region may be gone any moment */
-	LIVE,		/* registered; without its init region */
-	LEAVING,	/* being unregistered, which may be refused: then LIVE again */
+	STARTED,	/* its init region goes at any moment */
+	LIVE,		/* registered, without its init region */
+	LEAVING,	/* being unregistered; LIVE again if that is refused */
 	GOING,		/* in its exit callback */
-	UNLINKING,	/* it may be gone any moment */
+	UNLINKING,	/* gone at any moment */
 };
 
-/* The symbols of a plugin, each reaches to the next or to the region's end. */
+/* The symbols of a plugin. Each reaches to the next or to the region's end. */
 enum place { LOCAL, EXPORTED, GPL, SHARED, DATA, INIT, PLACES };
 
 struct torture_place {
@@ -45,19 +45,19 @@ struct torture_place {
 
 extern const struct torture_place places[PLACES];
 
-/* The name that every plugin has. */
+/* A name that every plugin has. */
 #define SHARED_NAME "torture_shared"
 
-/* "torture_", 2 digits for the slot, 8 for the generation, and in a symbol 1 for the place. */
+/* "torture_", 2 digits for the slot, 8 for the generation; in a symbol 1 more for the place. */
 #define PREFIX "torture_"
 #define NAME_LEN (sizeof(PREFIX) - 1 + 2 + 8 + 1 + 1)
 
 enum region { TEXT_REGION, DATA_REGION, INIT_REGION, HOLE, REGIONS };
 
-/* Addresses that are nobody else's. The last of each is never registered. */
+/* Addresses that nothing else has. The last region of each slot is never registered. */
 extern char arena[SLOTS][REGIONS][REGION_SIZE];
 
-/* A symbol table that is borrowed. */
+/* A symbol table that modreg borrows. */
 struct borrowed {
 	struct elf64_sym symtab[1 + PLACES];
 	char strtab[1 + PLACES * NAME_LEN + sizeof(SHARED_NAME)];
@@ -65,13 +65,16 @@ struct borrowed {
 };
 
 struct slot {
-	/* Generation, number of changes, and phase. Only its writer changes it. */
+	/* Generation, number of changes, and phase. Only the slot's writer changes it. */
 	u64 word;
 	/* The rest is the writer's. */
 	struct modreg_plugin *plugin;
 	struct borrowed *borrowed;
 	bool fails;
-	/* The one of a generation stays as it is in the next. */
+	/*
+	 * By the lowest bit of the generation, so a generation's entries stay during the next
+	 * one.
+	 */
 	struct exception_table_entry extable[2][2];
 	struct modreg_symbol symbols[PLACES];
 	char names[PLACES][NAME_LEN];
@@ -80,10 +83,10 @@ struct slot {
 
 extern struct slot slots[SLOTS];
 
-/* Where something happens: readers look there more often. */
+/* The slot that a writer works on; readers ask about it more often. */
 extern unsigned int hot;
 
-/* How often something was wrong. The log gets the first few. */
+/* Number of wrong answers. The first few are logged. */
 extern atomic_long_t errors;
 
 enum context { PROCESS, SOFTIRQ, HARDIRQ, NMI, CONTEXTS };
@@ -102,16 +105,16 @@ static inline enum phase phase_of(u64 word)
 	return word & 0xff;
 }
 
-/* The barriers are those of a seqcount: who sees what its writer did next sees the word, too. */
+/* The barriers of a seqcount: a reader that sees the writer's next step sees the word too. */
 static inline void enter(struct slot *s, enum phase phase)
 {
 	u64 word = READ_ONCE(s->word);
 	u32 gen = gen_of(word) + (phase == ARRIVING);
 
-	/* After all that was done before, ... */
+	/* After all earlier steps, ... */
 	smp_mb();
 	WRITE_ONCE(s->word, (u64)gen << 32 | (((word & 0xffffff00) + 0x100) & 0xffffff00) | phase);
-	/* ... and before all that is done next. */
+	/* ... and before all later ones. */
 	smp_mb();
 }
 
@@ -133,7 +136,7 @@ static inline bool there(u64 word)
 	return phase_of(word) >= COMING && phase_of(word) <= GOING;
 }
 
-/* Whether a generation may have been found between two looks. */
+/* Returns whether a generation can be found between two looks. */
 static inline bool possible(u64 before, u64 after, u32 gen, bool init)
 {
 	if (gen < gen_of(before) || gen > gen_of(after))
@@ -143,7 +146,7 @@ static inline bool possible(u64 before, u64 after, u32 gen, bool init)
 	return true;
 }
 
-/* Whether the generation of the first look must have been found. */
+/* Returns whether the generation of the first look must be found. */
 static inline bool certain(u64 before, u64 after, bool init)
 {
 	if (init)
@@ -151,7 +154,7 @@ static inline bool certain(u64 before, u64 after, bool init)
 	return gen_of(before) == gen_of(after) && there(before) && there(after);
 }
 
-/* Exports need a table that is copied; every other generation has that. */
+/* Returns whether a generation has exports, which need a copied table: every other one. */
 static inline bool exports(u32 gen)
 {
 	return !(gen & 1);

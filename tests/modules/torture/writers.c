@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Who makes plugins come and go: each writer has slots of its own, and changes their words before
- * and after each step.
- */
+/* The writers. Each has slots of its own, and changes their words before and after each step. */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -46,7 +43,7 @@ static void slot_exit(void *data)
 	enter(s, UNLINKING);
 }
 
-/* Whoever still reads what was borrowed must be seen to. */
+/* Overwrites what was borrowed, so that a late reader is noticed. */
 static void forget(struct slot *s)
 {
 	u32 gen = gen_of(s->word);
@@ -85,7 +82,10 @@ static void set_entry(struct exception_table_entry *e, unsigned long insn, u32 g
 	WRITE_ONCE(e->data, gen);
 }
 
-/* Registers the next generation of a slot. Where it 'fails' it is found meanwhile nevertheless. */
+/*
+ * Registers the next generation of a slot. With 'fails' its init callback fails; readers may
+ * find it until then.
+ */
 static void come(struct slot *s, bool fails, const char *args, int want)
 {
 	u32 gen = gen_of(s->word) + 1;
@@ -150,14 +150,14 @@ static void come(struct slot *s, bool fails, const char *args, int want)
 	}
 }
 
-/* Registers what must be refused before anybody can find it. */
+/* Makes a registration that is refused before publication. */
 static void refuse(struct slot *s, unsigned int how)
 {
 	struct modreg_region regions[] = {
 		{ hole(s), REGION_SIZE, MODREG_TEXT },
 		{ address(s, DATA), 1 },
 	};
-	/* Another writer may be at the same. */
+	/* On the stack: another writer may do the same. */
 	char name[NAME_LEN];
 	struct modreg_plugin_desc desc = {
 		.name = name,
@@ -191,7 +191,10 @@ static void refuse(struct slot *s, unsigned int how)
 		done(REFUSED, 1);
 }
 
-/* Unregisters several at once. A reader may hold a reference; 'busy' says that somebody does. */
+/*
+ * Unregisters several plugins at once. A reader may hold a reference; with 'busy' one is held
+ * for sure.
+ */
 static void go(struct slot **going, unsigned int n, bool busy)
 {
 	struct modreg_plugin *plugins[BATCH];
@@ -223,7 +226,7 @@ static bool live(const struct slot *s)
 	return phase_of(s->word) == LIVE;
 }
 
-/* Each writer has every WRITERS-th slot. */
+/* Finds LIVE plugins of a writer, which has every WRITERS-th slot. */
 static unsigned int find_live(struct rnd_state *rnd, unsigned int first, struct slot **found)
 {
 	unsigned int mine = SLOTS / WRITERS, at = random(rnd, mine), i, n = 0;
@@ -231,7 +234,7 @@ static unsigned int find_live(struct rnd_state *rnd, unsigned int first, struct 
 	for (i = 0; i < mine && n < BATCH; i++) {
 		struct slot *s = &slots[(at + i) % mine * WRITERS + first];
 
-		/* The first one of all stays. */
+		/* Slot 0 stays registered. */
 		if (live(s) && s != slots)
 			found[n++] = s;
 	}
@@ -293,7 +296,7 @@ static int write_thread(void *data)
 		if (one_in(&rnd, 2))
 			usleep_range(100, 3000);
 	}
-	/* A reader does not hold one for long. */
+	/* A reader holds a reference for a short time. */
 	while ((n = find_live(&rnd, first, going))) {
 		go(going, n, false);
 		schedule_timeout_uninterruptible(1);
@@ -311,7 +314,7 @@ long happened(enum event e)
 	return atomic_long_read(&events[e]);
 }
 
-/* What was begun before an error, end_writers() ends. */
+/* After an error, end_writers() ends what has begun. */
 int begin_writers(void)
 {
 	unsigned long i;
@@ -326,7 +329,7 @@ int begin_writers(void)
 	return 0;
 }
 
-/* They unregister what there is. */
+/* The writers unregister their plugins before they end. */
 void end_writers(void)
 {
 	unsigned int i;
