@@ -38,7 +38,7 @@ use kernel::{
     sync::Arc, //
 };
 
-/// Creates the files in `/sys/kernel/debug/modreg`; they are there as long as the result.
+/// Creates the files in `/sys/kernel/debug/modreg`, which exist until the result is dropped.
 pub(crate) fn create() -> Dir {
     let dir = Dir::new(c"modreg");
     dir.listing::<Plugins>(c"plugins");
@@ -47,10 +47,12 @@ pub(crate) fn create() -> Dir {
     dir
 }
 
-/// The plugins there are, newest first.
+/// Returns the registered plugins, newest first.
 ///
-/// They are kept in memory but not from being removed; one that is has no tables any more. So a
-/// file that is read slowly holds up no writer.
+/// The result keeps them in memory, but not from being unregistered: a slow reader of a file holds
+/// up no writer. A plugin that is unregistered meanwhile has no tables.
+///
+/// Context: May sleep.
 fn snapshot() -> Result<KVVec<Arc<Plugin>>> {
     loop {
         let count = PLUGINS.iter(&PreemptGuard::new()).count();
@@ -65,7 +67,7 @@ fn snapshot() -> Result<KVVec<Arc<Plugin>>> {
     }
 }
 
-/// The columns of `/proc/modules`.
+/// The file `plugins`, with the columns of `/proc/modules`.
 struct Plugins {
     show_values: bool,
     plugins: KVVec<Arc<Plugin>>,
@@ -117,18 +119,20 @@ impl Listing for Plugins {
     }
 }
 
-/// The columns of `/proc/kallsyms`.
+/// The file `kallsyms`, with the columns of `/proc/kallsyms`.
 struct Kallsyms {
     show_values: bool,
     plugins: KVVec<Arc<Plugin>>,
-    /// Which plugin, and which of its symbols.
+    /// The position: a plugin, and one of its symbols.
     at: (usize, u32),
-    /// Which symbol over all plugins that is.
+    /// The same position, counted over all plugins.
     pos: u64,
 }
 
 impl Kallsyms {
-    /// Goes on to the first plugin that has as many symbols.
+    /// Moves to the first plugin, from the current one on, that has a symbol at the position.
+    ///
+    /// Returns `false` at the end.
     fn settle(&mut self) -> bool {
         let guard = PreemptGuard::new();
         while let Some(plugin) = self.plugins.get(self.at.0) {
@@ -155,7 +159,7 @@ impl Listing for Kallsyms {
     }
 
     fn start(&mut self, pos: u64) -> bool {
-        // Reading on needs no search.
+        // Reading on continues from the current position.
         if pos < self.pos {
             (self.at, self.pos) = ((0, 0), 0);
         }
@@ -179,7 +183,7 @@ impl Listing for Kallsyms {
             .plugins
             .get(self.at.0)
             .and_then(|p| Kallsym::nth(p, p.tables(&guard)?, self.at.1));
-        // As s_show(): some symbols have no name.
+        // As `s_show()`: ELF's null symbol has no name.
         let Some(symbol) = symbol.filter(|s| !s.name.is_empty()) else {
             return;
         };
@@ -193,7 +197,7 @@ impl Listing for Kallsyms {
     }
 }
 
-/// Answers an address or a name with both.
+/// The file `resolve`, which answers an address or a name with both.
 struct Resolve;
 
 impl Question for Resolve {
@@ -201,7 +205,7 @@ impl Question for Resolve {
         let guard = PreemptGuard::new();
         let text = question.to_str().map_err(|_| EINVAL)?;
         let addr = match text.strip_prefix("0x") {
-            // Where a name stands is as secret as what stands there.
+            // An answer would tell which addresses are in use.
             Some(_) if !show_values => return Err(EPERM),
             Some(hex) => usize::from_str_radix(hex, 16).map_err(|_| EINVAL)?,
             None => lookup::kallsyms_lookup_name(question, &guard).ok_or(ENOENT)?,
@@ -219,7 +223,7 @@ impl Question for Resolve {
             Some((plugin, None)) => {
                 answer.write_fmt(fmt!("0x{:016x} [{}]\n", shown, plugin.name()))?
             }
-            // An absolute or per-CPU symbol.
+            // An absolute or per-CPU symbol lies in no region.
             None if text.starts_with("0x") => return Err(ENOENT),
             None => answer.write_fmt(fmt!("0x{:016x} {}\n", shown, text))?,
         }

@@ -1,25 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Why a request was refused.
+//! Errors with the reason that the log gives.
 
-use crate::modreg::name::Name;
+use crate::{
+    modreg::name::{
+        InvalidName,
+        Name, //
+    },
+    primitives::errno::enametoolong, //
+};
 use kernel::{
     alloc::AllocError,
     fmt,
     prelude::*, //
 };
 
-/// An error with the words that the log says about it.
+/// An error and why the request was refused.
 #[derive(Clone, Copy)]
 pub(crate) struct Refusal {
-    /// What the caller is told.
+    /// The errno for the caller.
     pub(crate) error: Error,
     why: &'static str,
     by: Option<Name>,
 }
 
 impl Refusal {
-    /// An error and its reason.
+    /// Creates a refusal; `why` completes the log line "NAME: refused, …".
     pub(crate) const fn new(error: Error, why: &'static str) -> Self {
         Self {
             error,
@@ -28,16 +34,22 @@ impl Refusal {
         }
     }
 
-    /// Names the plugin that stands in the way.
+    /// Adds the name of the plugin that is in the way.
     pub(crate) fn by(mut self, name: Name) -> Self {
         self.by = Some(name);
         self
     }
 }
 
-impl From<(Error, &'static str)> for Refusal {
-    fn from((error, why): (Error, &'static str)) -> Self {
-        Self::new(error, why)
+impl From<InvalidName> for Refusal {
+    fn from(invalid: InvalidName) -> Self {
+        match invalid {
+            InvalidName::Empty => Self::new(EINVAL, "empty name"),
+            InvalidName::Character => {
+                Self::new(EINVAL, "blank, ':' or unprintable byte in the name")
+            }
+            InvalidName::TooLong => Self::new(enametoolong(), "name too long"),
+        }
     }
 }
 

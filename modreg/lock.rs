@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The one lock of the writers. No reader takes it.
+//! The writers' lock.
 
 use kernel::prelude::*;
 
 kernel::sync::global_lock! {
-    // SAFETY: `rust_modreg.rs` initializes it before anything can be registered.
+    // SAFETY: `capi::init()` initializes the lock before C can call a function that takes it.
+    /// Serializes all writers. Readers never take it.
     pub(crate) unsafe(uninit) static LOCK: Mutex<()> = ();
 }

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The names of plugins.
+//! Names of plugins.
 
 use crate::{
     modreg::bindings,
-    primitives::{
-        cstr::ThinCStr,
-        errno::enametoolong, //
-    },
+    primitives::cstr::ThinCStr, //
 };
 use core::ffi::CStr;
 use kernel::{
@@ -15,50 +12,65 @@ use kernel::{
     prelude::*, //
 };
 
-/// A plugin's name: printable ASCII without blank and ':', which divides it from a symbol's name.
+/// A plugin's name.
 ///
 /// # Invariants
 ///
-/// As just said, shorter than `MODREG_NAME_LEN`, and filled up with NUL.
+/// - The bytes before the first NUL are printable ASCII without blank and ':'; the latter separates
+///   a plugin's name from a symbol's.
+/// - There is at least one such byte.
+/// - All bytes from the first NUL on are NUL; the last byte is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Name([u8; bindings::MODREG_NAME_LEN as usize]);
 
+/// Why a string is not a plugin's name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum InvalidName {
+    /// The string is empty.
+    Empty,
+    /// A byte is not allowed.
+    Character,
+    /// The string does not fit into `MODREG_NAME_LEN` bytes.
+    TooLong,
+}
+
 impl Name {
-    /// Takes a name, or says what is wrong with it: `EINVAL`, or `ENAMETOOLONG`.
-    pub(crate) fn new(name: &CStr) -> Result<Self, (Error, &'static str)> {
+    /// Creates a name from a string.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidName`], which says what is wrong with the string.
+    pub(crate) fn new(name: &CStr) -> Result<Self, InvalidName> {
         let bytes = name.to_bytes();
         if bytes.is_empty() {
-            return Err((EINVAL, "empty name"));
+            return Err(InvalidName::Empty);
         }
         if !bytes.iter().all(|&b| b.is_ascii_graphic() && b != b':') {
-            return Err((EINVAL, "blank, ':' or unprintable byte in the name"));
+            return Err(InvalidName::Character);
         }
         let mut this = Self([0; bindings::MODREG_NAME_LEN as usize]);
-        let Some((_nul, room)) = this.0.split_last_mut() else {
-            return Err((EINVAL, "empty name"));
-        };
-        if bytes.len() > room.len() {
-            return Err((enametoolong(), "name too long"));
+        if bytes.len() >= this.0.len() {
+            return Err(InvalidName::TooLong);
         }
-        // INVARIANT: Checked above; the last byte stays NUL.
-        room.iter_mut()
-            .zip(bytes)
-            .for_each(|(to, from)| *to = *from);
+        // INVARIANT: The bytes were checked above, and leave at least the last byte NUL.
+        for (to, from) in this.0.iter_mut().zip(bytes) {
+            *to = *from;
+        }
         Ok(this)
     }
 
-    /// The name as a string.
+    /// Returns the name as a string.
     pub(crate) fn as_cstr(&self) -> &CStr {
         self.as_thin().to_cstr()
     }
 
-    /// The name, without counting its bytes.
+    /// Returns the name as a string whose bytes are not counted.
     #[inline]
     pub(crate) fn as_thin(&self) -> ThinCStr<'_> {
         (&self.0).into()
     }
 
-    /// Whether this is `name`.
+    /// Returns whether the name consists of these bytes.
     pub(crate) fn is(&self, name: &[u8]) -> bool {
         matches!(self.0.split_at_checked(name.len()), Some((this, [0, ..])) if this == name)
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the log says about plugins when the kernel is in trouble.
+//! Reports about plugins on an oops or a panic.
 
 use crate::{
     modreg::{
@@ -25,7 +25,9 @@ use kernel::{
     prelude::*, //
 };
 
-/// Logs the plugins with their letters, as `print_modules()`. From any context.
+/// Logs the plugins with their letters, as `print_modules()`.
+///
+/// Context: Any, NMI included.
 pub(crate) fn print_plugins() {
     let guard = PreemptGuard::new();
     pr_info!("Plugins linked in:");
@@ -38,7 +40,7 @@ pub(crate) fn print_plugins() {
     pr_cont!("\n");
 }
 
-/// Logs `addr` where it lies in a plugin, in the form of `sprint_symbol()`.
+/// Logs `addr` if it lies in a plugin, in the form of `sprint_symbol()`.
 fn print_address(what: &str, addr: usize) {
     let guard = PreemptGuard::new();
     match lookup::address_lookup(addr, &guard) {
@@ -55,8 +57,9 @@ fn print_address(what: &str, addr: usize) {
     }
 }
 
-/// Adds to the kernel's own report what it does not know: the plugins, and where the faulting
-/// instruction and the words on the stack lie in them.
+/// Completes the kernel's own report on an oops or a panic.
+///
+/// Logs the plugins, and the faulting instruction and the words on the stack that lie in one.
 pub(crate) struct Report;
 
 impl TroubleNotify for Report {

@@ -24,28 +24,28 @@ letters_are()
 		'modreg_log | grep linked | sed "s/ \[last unloaded: .*//"'
 }
 
-coming=": coming, 3 regions, 6 symbols"
+coming=": coming, regions=3 symbols=6"
 
 load modreg && load test_modreg || ktap_exit_fail_msg "cannot load the modules"
 ktap_print_header
 ktap_set_plan 25
 
-result "registered plugin: coming, live" logs_exactly "sample_c: coming, 3 regions, 4 symbols
+result "registered plugin: coming, live" logs_exactly "sample_c: coming, regions=3 symbols=4
 sample_c: live" load modreg_sample_c
 result "unregistered plugin with an exit callback: going, gone" logs_exactly "sample_c: going
 sample_c: gone" rmmod modreg_sample_c
-result "unknown parameter: plugin is removed and refused" logs_exactly "sample_c: coming, 3 regions, 4 symbols
+result "unknown parameter: plugin is removed and refused" logs_exactly "sample_c: coming, regions=3 symbols=4
 sample_c: gone
 sample_c: refused, unknown parameter (-ENOENT)" load_fails modreg_sample_c args=stride=3
-result "bad parameter value: plugin is removed and refused" logs_exactly "sample_c: coming, 3 regions, 4 symbols
+result "bad parameter value: plugin is removed and refused" logs_exactly "sample_c: coming, regions=3 symbols=4
 sample_c: gone
 sample_c: refused, a parameter's value is invalid (-EINVAL)" load_fails modreg_sample_c args=step=three
-result "missing parameter value: plugin is removed and refused" logs_exactly "sample_c: coming, 3 regions, 4 symbols
+result "missing parameter value: plugin is removed and refused" logs_exactly "sample_c: coming, regions=3 symbols=4
 sample_c: gone
 sample_c: refused, a parameter has no value (-EINVAL)" load_fails modreg_sample_c args=step
 result "plugin with a reference: unregistration is refused" logs_exactly "test_a$coming
 test_a: live
-test_a: refused, busy with 1 references (-EBUSY)
+test_a: refused, busy, references=1 (-EBUSY)
 test_a: going
 test_a: gone" run_case writers.unregister_referenced
 result "several plugins in one call: all are going before one is gone" logs_exactly "test_a$coming
@@ -90,9 +90,9 @@ test_a: gone
 test_a: refused, its init failed (-EXFULL)" run_case states.failed_init
 result "list of plugins: COMING plugin has +" letters_are states.coming "$external+"
 result "list of plugins: GOING plugin has -" letters_are states.going "$external-"
-result "owner that leaves a plugin behind: plugin is removed with a warning" logs_exactly "left: coming, 1 regions, 0 symbols
+result "owner that leaves a plugin behind: plugin is removed with a warning" logs_exactly "left: coming, regions=1 symbols=0
 left: live
-left: its owner goes without unregistering it
+left: owner unloaded with the plugin registered, removing it
 left: gone" eval 'load test_modreg_owner mode=leave && rmmod test_modreg_owner'
 load modreg_sample_c
 log_mark
@@ -101,7 +101,7 @@ result "list of plugins: newest first, then the last unloaded" \
 	output_is "Plugins linked in: test_modreg_owner($external+) sample_c($external) [last unloaded: left($external)]" \
 	eval 'modreg_log | grep linked'
 result "module that registers itself: coming" output_has_line \
-	"test_modreg_owner: coming, [0-9]+ regions, [0-9]+ symbols" modreg_log
+	"test_modreg_owner: coming, regions=[0-9]+ symbols=[0-9]+" modreg_log
 result "unregistered plugin without an exit callback: gone" logs_exactly "test_modreg_owner: gone" rmmod test_modreg_owner
 result "modules unload" unload_all
 

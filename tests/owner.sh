@@ -54,13 +54,13 @@ result "failed init, plugin unregistered: loading fails" load_fails $owner mode=
 result "failed init, plugin unregistered: no warning" output_lacks '.*without.*' log
 log_mark
 result "failed init, plugin left behind: loading fails" load_fails $owner mode=abandon
-result "failed init, plugin left behind: plugin is removed with a warning" output_has_line "modreg: $owner: its owner goes without unregistering it" log
+result "failed init, plugin left behind: plugin is removed with a warning" output_has_line "modreg: $owner: owner unloaded with the plugin registered, removing it" log
 result "after both failed inits: registry is empty" eval 'empty plugins && empty kallsyms'
 
 result "owner with a registered plugin: unloads" leave_plugin
-result "owner with a registered plugin: plugin is removed with a warning" output_is "left: coming, 1 regions, 0 symbols
+result "owner with a registered plugin: plugin is removed with a warning" output_is "left: coming, regions=1 symbols=0
 left: live
-left: its owner goes without unregistering it
+left: owner unloaded with the plugin registered, removing it
 left: gone" modreg_log
 result "owner with a registered plugin, unloaded: its symbol does not resolve" eval 'empty plugins && empty kallsyms && ! resolve left:page 2> /dev/null'
 

@@ -43,14 +43,14 @@ result "COMING plugin is held" hold_plugin coming Loading
 result "COMING plugin: plugins shows Loading and +" output_has_line "test_a 6144 0 - Loading $address \($external\+\)" plugins
 result "COMING plugin: a symbol of its init region resolves" output_has_line "$address startup\+0x0/0x800 \[test_a\]" resolve test_a:startup
 result "COMING plugin: kallsyms has its init symbol" output_has_line ".* T startup$tab\[test_a\]" kallsyms
-result "COMING plugin: the log says coming" output_is "test_a: coming, 3 regions, 6 symbols" modreg_log
+result "COMING plugin: the log says coming" output_is "test_a: coming, regions=3 symbols=6" modreg_log
 result "COMING plugin is released: registry is empty" release_plugin
 
 result "LIVE plugin is held, with a reference" hold_plugin live Live
 result "LIVE plugin: plugins shows Live and one reference" output_has_line "test_a 4096 1 - Live $address \($external\)" plugins
 result "LIVE plugin: its init symbol does not resolve" eval '! resolve test_a:startup 2> /dev/null'
 result "LIVE plugin: kallsyms lacks its init symbol" output_lacks ".* startup$tab.*" kallsyms
-result "LIVE plugin: the log says coming, then live" output_is "test_a: coming, 3 regions, 6 symbols
+result "LIVE plugin: the log says coming, then live" output_is "test_a: coming, regions=3 symbols=6
 test_a: live" modreg_log
 result "LIVE plugin with a reference: its owner cannot be unloaded" eval '! rmmod test_modreg 2> /dev/null'
 result "LIVE plugin is released: registry is empty" release_plugin

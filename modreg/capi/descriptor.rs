@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! From `struct modreg_plugin_desc` to a plugin: every member is checked, and what is wrong has one
-//! error.
+//! Plugins made from a `struct modreg_plugin_desc`.
+//!
+//! Each member is checked, and each fault has one error.
 
 use crate::{
     modreg::{
@@ -66,59 +67,80 @@ use kernel::{
     sync::Arc, //
 };
 
-/// What to do once the plugin is visible.
+/// The start of a published plugin: its arguments and its init callback.
 ///
 /// # Invariants
 ///
-/// The descriptor's parameters and arguments are valid.
+/// - `desc`: the parameters and arguments are as documented for `struct modreg_plugin_desc`, and
+///   [`params::check`] has accepted the parameters.
 pub(super) struct Start<'a> {
     desc: &'a modreg_plugin_desc,
     init: Callback<c_int>,
 }
 
 impl<'a> Start<'a> {
-    /// Checks the descriptor's parameters. Returns nothing where there are neither arguments nor an init
-    /// callback.
+    /// Checks the parameters of `desc`.
+    ///
+    /// Returns [`None`] if there are neither arguments nor an init callback.
+    ///
+    /// # Errors
+    ///
+    /// As [`params::check`].
     ///
     /// # Safety
     ///
-    /// As `modreg_register_plugin()` asks of its parameters, arguments and callbacks, during `'a`.
+    /// The parameters, arguments and callbacks of `desc` must be as documented for
+    /// `struct modreg_plugin_desc` during `'a`.
     pub(super) unsafe fn new(desc: &'a modreg_plugin_desc) -> Result<Option<Self>, Refusal> {
-        // SAFETY: By the requirement of this function.
+        // SAFETY: By the safety requirements the parameters of `desc` are as documented.
         unsafe { params::check(desc) }?;
-        // SAFETY: By the requirement of this function.
+        // SAFETY: By the safety requirements `desc.init` may be called with `desc.data` during `'a`.
         let init = unsafe { Callback::new(desc.init, desc.data) };
-        // INVARIANT: By the requirement of this function.
+        // INVARIANT: The parameters and arguments are as documented by the safety requirements, and
+        // were accepted above.
         Ok((!desc.args.is_null() || init.is_some()).then_some(Self { desc, init }))
     }
 
     /// Parses the arguments and calls the init callback.
+    ///
+    /// # Errors
+    ///
+    /// As [`params::parse`], and what the init callback returned.
+    ///
+    /// Context: May sleep.
     pub(super) fn run(self) -> Result<(), Refusal> {
-        // SAFETY: By the type invariant.
+        // SAFETY: By the type invariants the parameters and arguments of `desc` are as documented,
+        // and `params::check()` has accepted the parameters.
         unsafe { params::parse(self.desc) }?;
         to_result(self.init.call().unwrap_or(0).min(0))
             .map_err(|e| Refusal::new(e, "its init failed"))
     }
 }
 
-/// Registers what `desc` describes.
+/// Registers the plugin that `desc` describes.
+///
+/// # Errors
+///
+/// As `modreg_register_plugin()`.
 ///
 /// # Safety
 ///
-/// As `modreg_register_plugin()`.
+/// `desc` must be as documented for `modreg_register_plugin()`.
 pub(super) unsafe fn register(desc: &modreg_plugin_desc) -> Result<Arc<Plugin>, Refusal> {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: `desc.name` is null or a string, as documented for `struct modreg_plugin_desc`.
     let name = unsafe { string(desc.name) }.ok_or(Refusal::new(EINVAL, "no name"))?;
     let name = Name::new(name)?;
-    // SAFETY: By the requirement of this function; its GOING event removes the plugin.
+    // SAFETY: `desc.owner` is null or a loaded module, as documented for
+    // `struct modreg_plugin_desc`. Its GOING event removes the plugin, which has the result.
     let owner = unsafe { Module::new(desc.owner) };
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The parameters, arguments and callbacks of `desc` are as documented for
+    // `struct modreg_plugin_desc`.
     let (start, exit) = unsafe { (Start::new(desc)?, Callback::new(desc.exit, desc.data)) };
     let ownership = Ownership {
         owner,
         follows: false,
     };
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The tables of `desc` are as documented for `struct modreg_plugin_desc`.
     let content = || unsafe { content(desc) };
     let start = start.map(|start| || start.run());
     registry::register(name, ownership, exit, content, start)
@@ -126,11 +148,16 @@ pub(super) unsafe fn register(desc: &modreg_plugin_desc) -> Result<Arc<Plugin>, 
 
 /// Makes the tables of `desc`.
 ///
+/// # Errors
+///
+/// As `modreg_register_plugin()` for regions, symbols and exception entries.
+///
 /// # Safety
 ///
-/// As `modreg_register_plugin()`.
+/// The tables of `desc` must be as documented for `struct modreg_plugin_desc`.
 unsafe fn content(desc: &modreg_plugin_desc) -> Result<Content, Refusal> {
-    // SAFETY: By the requirement of this function; only used in here.
+    // SAFETY: `desc.regions` is null or has `desc.num_regions` elements during the call, as
+    // documented for `struct modreg_plugin_desc`.
     let described = unsafe {
         array(
             desc.regions,
@@ -144,7 +171,7 @@ unsafe fn content(desc: &modreg_plugin_desc) -> Result<Content, Refusal> {
         .ok_or(())
         .map(|n| clone(regions.get(..n).unwrap_or(&[])));
 
-    // SAFETY: By the requirement of this function.
+    // SAFETY: `desc.symbols` and `desc.symtab` are as documented for `struct modreg_plugin_desc`.
     let (symbols, exports) = unsafe { symbols(desc, &regions) }?;
     let exports_of = |hidden: &[Region]| -> Result<Arc<Exports>, Refusal> {
         let mut seen = KVec::new();
@@ -155,12 +182,12 @@ unsafe fn content(desc: &modreg_plugin_desc) -> Result<Content, Refusal> {
             }
         }
         Ok(Arc::new(
-            Exports::marked(symbols.clone(), seen)?,
+            Exports::marked(symbols.clone(), seen),
             GFP_KERNEL,
         )?)
     };
-    // SAFETY: By the requirement of this function, which has the table stay until the plugin is
-    // unregistered.
+    // SAFETY: `desc.extable` is null or has `desc.num_exentries` elements, which do not change until
+    // the plugin is unregistered, as documented for `struct modreg_plugin_desc`.
     let extable = |regions: &[Region]| unsafe { extable(desc, regions) };
 
     let core = match core_regions {
@@ -187,6 +214,11 @@ unsafe fn content(desc: &modreg_plugin_desc) -> Result<Content, Refusal> {
     Ok(Content { full, core })
 }
 
+/// Copies regions.
+///
+/// # Errors
+///
+/// `ENOMEM` if out of memory.
 fn clone(regions: &[Region]) -> Result<KVec<Region>, Refusal> {
     let mut copy = KVec::with_capacity(regions.len(), GFP_KERNEL)?;
     for region in regions {
@@ -195,8 +227,13 @@ fn clone(regions: &[Region]) -> Result<KVec<Region>, Refusal> {
     Ok(copy)
 }
 
-/// Checks regions, puts those that stay before those of init, and says how many stay if there are
-/// others.
+/// Checks regions, and puts those that stay in front of the init regions.
+///
+/// Returns the number of those that stay, or [`None`] if there are no init regions.
+///
+/// # Errors
+///
+/// `EINVAL` if there are no regions, one is empty, wraps or has unknown flags, or two overlap.
 fn regions(described: &[modreg_region]) -> Result<(KVec<Region>, Option<usize>), Refusal> {
     if described.is_empty() {
         return Err(Refusal::new(EINVAL, "no regions"));
@@ -223,16 +260,21 @@ fn regions(described: &[modreg_region]) -> Result<(KVec<Region>, Option<usize>),
     Ok((regions, inits))
 }
 
-/// Takes the symbols in one of the two forms, and which of them are exported.
+/// Takes the symbols of `desc`, in one of two forms, and their exports.
+///
+/// # Errors
+///
+/// As [`copy`] and [`borrow`], and `EINVAL` if both forms are given.
 ///
 /// # Safety
 ///
-/// As `modreg_register_plugin()`.
+/// `desc.symbols` and `desc.symtab` must be as documented for `struct modreg_plugin_desc`.
 unsafe fn symbols(
     desc: &modreg_plugin_desc,
     regions: &[Region],
 ) -> Result<(Arc<Symbols>, KVec<Export>), Refusal> {
-    // SAFETY: By the requirement of this function; copied in here.
+    // SAFETY: By the safety requirements `desc.symbols` is null or has `desc.num_symbols` elements
+    // during the call.
     let described = unsafe {
         array(
             desc.symbols,
@@ -241,19 +283,27 @@ unsafe fn symbols(
             "symbols missing or too many",
         )
     }?;
-    // SAFETY: By the requirement of this function.
+    // SAFETY: By the safety requirements `desc.symtab` is null or valid for the call.
     match unsafe { desc.symtab.as_ref() } {
         Some(_) if !described.is_empty() => {
             Err(Refusal::new(EINVAL, "both symbols and a symbol table"))
         }
-        // SAFETY: By the requirement of this function.
+        // SAFETY: By the safety requirements `symtab` is as documented.
         Some(symtab) => Ok((unsafe { borrow(symtab) }?, KVec::new())),
-        // SAFETY: By the requirement of this function.
+        // SAFETY: By the safety requirements the names of `described` are null or strings.
         None => unsafe { copy(&described, regions) },
     }
 }
 
 /// Copies symbols into the form of an ELF table.
+///
+/// # Errors
+///
+/// - `EINVAL` if a symbol has no name, no valid type, or unknown flags.
+/// - `ENAMETOOLONG` if a name is too long.
+/// - `ERANGE` if a symbol lies outside the regions.
+/// - `E2BIG` if the names take 4 GiB.
+/// - `ENOMEM` if out of memory.
 ///
 /// # Safety
 ///
@@ -269,7 +319,7 @@ unsafe fn copy(
     let mut exports = KVec::new();
 
     for (i, symbol) in described.iter().enumerate() {
-        // SAFETY: By the requirement of this function.
+        // SAFETY: By the safety requirements `symbol.name` is null or a string.
         let name = unsafe { string(symbol.name) }.ok_or(nameless)?;
         let bytes = name.to_bytes_with_nul();
         if name.is_empty() {
@@ -303,7 +353,7 @@ unsafe fn copy(
         let sym = Elf64_Sym {
             st_name: u32::try_from(names.len())
                 .map_err(|_| Refusal::new(E2BIG, "symbols missing or too many"))?,
-            // Any section but that of undefined symbols.
+            // Any section but `SHN_UNDEF`.
             st_shndx: 1,
             st_value: symbol.value as u64,
             ..Default::default()
@@ -317,16 +367,24 @@ unsafe fn copy(
     Ok((Arc::new(symbols, GFP_KERNEL)?, exports))
 }
 
-/// Takes an ELF symbol table where it stands.
+/// Borrows an ELF symbol table.
+///
+/// # Errors
+///
+/// - `EINVAL` if a part is missing, the string table does not end in NUL, or a name lies outside it.
+/// - `E2BIG` if there are too many symbols or the string table takes 4 GiB.
+/// - `ENAMETOOLONG` if a name is too long.
+/// - `ENOMEM` if out of memory.
 ///
 /// # Safety
 ///
-/// As `struct modreg_symtab` says, until the plugin is unregistered.
+/// `symtab` must be as documented for `struct modreg_symtab` until readers no longer use the result.
 pub(super) unsafe fn borrow(symtab: &modreg_symtab) -> Result<Arc<Symbols>, Refusal> {
     const WHAT: &str = "symbols missing or too many";
 
     let num = symtab.num_symtab;
-    // SAFETY: By the requirement of this function.
+    // SAFETY: By the safety requirements `symtab.symtab` and `symtab.typetab` are null or have `num`
+    // elements.
     let (syms, types) = unsafe {
         (
             array(symtab.symtab, num, MODREG_MAX_SYMBOLS, WHAT)?,
@@ -335,7 +393,7 @@ pub(super) unsafe fn borrow(symtab: &modreg_symtab) -> Result<Arc<Symbols>, Refu
     };
     let size = u32::try_from(symtab.strtab_size)
         .map_err(|_| Refusal::new(E2BIG, "string table too large"))?;
-    // SAFETY: By the requirement of this function.
+    // SAFETY: By the safety requirements `symtab.strtab` is null or has `size` bytes.
     let strtab = unsafe {
         array(
             symtab.strtab.cast::<u8>(),
@@ -364,13 +422,19 @@ pub(super) unsafe fn borrow(symtab: &modreg_symtab) -> Result<Arc<Symbols>, Refu
     Ok(Arc::new(symbols, GFP_KERNEL)?)
 }
 
-/// Takes the exception entries where they stand.
+/// Borrows the exception entries of `desc`.
+///
+/// # Errors
+///
+/// As [`Extable::new`], and `E2BIG` or `EINVAL` if the count is too large or the array is missing.
 ///
 /// # Safety
 ///
-/// They must stay until the plugin is unregistered.
+/// `desc.extable` must be null or have `desc.num_exentries` elements, which do not change until
+/// readers no longer use the result.
 unsafe fn extable(desc: &modreg_plugin_desc, regions: &[Region]) -> Result<Extable, Refusal> {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: By the safety requirements `desc.extable` is null or has `desc.num_exentries` elements
+    // that do not change while readers use them.
     let entries: Borrowed<exception_table_entry> = unsafe {
         array(
             desc.extable,

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The C boundary: the functions of `include/modreg.h`, which documents them.
+//! The functions of `include/modreg.h`, which documents them.
 //!
-//! Here raw pointers become safe types. Together with `primitives` and `trace`, these are the only
-//! files that contain `unsafe`.
+//! This is where pointers from C become safe types.
 
 mod descriptor;
 mod module;
@@ -53,17 +52,22 @@ use kernel::{
     },
 };
 
-/// Makes the lock usable; C can call nothing before the module's init function has done this.
+/// Initializes the lock.
+///
+/// The module's init function calls this before it returns, and so before C can call any function
+/// of this file.
 pub(crate) fn init() {
     static DONE: Atomic<bool> = Atomic::new(false);
 
     if !DONE.xchg(true, Full) {
-        // SAFETY: This is done once, and before the lock is used.
+        // SAFETY: `DONE` makes this the only call, and the lock is not used before it.
         unsafe { LOCK.init() };
     }
 }
 
-/// Defines functions that C calls, and checks each against its prototype in the header.
+/// Defines functions that C calls.
+///
+/// Each must have the type of its prototype in the header, or the crate does not compile.
 macro_rules! export {
     ($(
         $(#[$meta:meta])*
@@ -71,7 +75,7 @@ macro_rules! export {
     )*) => {
         $(
             const _: () = {
-                // One type, or this does not compile.
+                // The elements of an array have one type.
                 let _ = [bindings::$name as unsafe extern "C" fn($($type),*) $(-> $ret)?, $name];
             };
 
@@ -79,54 +83,61 @@ macro_rules! export {
             ///
             /// # Safety
             ///
-            /// As `include/modreg.h` asks of the pointers.
+            /// The pointers are as `include/modreg.h` documents the parameters of this function.
             #[no_mangle]
             unsafe extern "C" fn $name($($arg: $type),*) $(-> $ret)? $body
         )*
     };
 }
 
-/// Writes an output that the caller may have left out.
+/// Writes an output, unless the caller passes null for it.
 ///
 /// # Safety
 ///
-/// `out` must be null or valid for writing.
+/// `out` must be null or valid for writes.
 unsafe fn put<T>(out: *mut T, value: T) {
     if !out.is_null() {
-        // SAFETY: By the requirement of this function.
+        // SAFETY: `out` is not null, as checked here, and so valid for writes.
         unsafe { out.write(value) };
     }
 }
 
-/// Writes a name into a buffer, unless the caller has left that out. Returns the name's length, or
-/// `-E2BIG` where it was cut.
+/// Writes a name into a buffer, unless the caller passes null for it.
+///
+/// Returns the name's length, or `-E2BIG` if it was cut; [`None`] without a buffer.
 ///
 /// # Safety
 ///
-/// `out` must be null or valid for writing of `len` bytes.
+/// `out` must be null or valid for writes of `len` bytes.
 unsafe fn put_name(out: *mut c_char, len: u32, name: ThinCStr<'_>) -> Option<isize> {
     (!out.is_null()).then(|| {
-        // SAFETY: By the requirement of this function.
+        // SAFETY: `out` is not null, as checked here, and so valid for writes of `len` bytes.
         name.copy_to(unsafe { core::slice::from_raw_parts_mut(out.cast(), len as usize) })
     })
 }
 
-/// The string that C passes; nothing where it is null.
+/// Returns the string that C passes, or [`None`] for null.
 ///
 /// # Safety
 ///
-/// `s` must be null or a string that does not change during `'a`.
+/// `s` must be null or point to a NUL-terminated string that does not change during `'a`.
 unsafe fn string<'a>(s: *const c_char) -> Option<&'a CStr> {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: `s` is not null, as checked here; by the safety requirements it is a string that does
+    // not change during `'a`.
     (!s.is_null()).then(|| unsafe { CStr::from_char_ptr(s) })
 }
 
-/// The array that a descriptor's member and its count stand for, checked against `max`.
+/// Returns the array that a member of a descriptor and its count describe.
+///
+/// # Errors
+///
+/// `E2BIG` if `num` is above `max`, and `EINVAL` if `ptr` is null and `num` is not 0; both with the
+/// reason `what`.
 ///
 /// # Safety
 ///
-/// Unless null, `ptr` must be valid for reads of `num` elements, which do not change while the
-/// result exists.
+/// `ptr` must be null or valid for reads of `num` elements, which do not change while the result
+/// exists.
 unsafe fn array<T>(
     ptr: *const T,
     num: u32,
@@ -139,26 +150,28 @@ unsafe fn array<T>(
     if ptr.is_null() && num != 0 {
         return Err(Refusal::new(EINVAL, what));
     }
-    // SAFETY: By the requirement of this function.
+    // SAFETY: By the safety requirements `ptr` is null or valid for reads of `num` elements, which
+    // do not change while the result exists.
     Ok(unsafe { Borrowed::new(ptr, num as usize) })
 }
 
-/// The pointer that C knows a plugin by.
+/// Returns the handle of a plugin for C.
 fn handle(plugin: &Plugin) -> *mut modreg_plugin {
     ptr::from_ref(plugin).cast_mut().cast()
 }
 
-/// The plugin behind a pointer of [`handle`].
+/// Returns the plugin of a handle.
 ///
 /// # Safety
 ///
-/// The plugin must stay registered during `'a`.
+/// `handle` must come from [`handle`], and the plugin must stay registered during `'a`.
 unsafe fn plugin<'a>(handle: *const modreg_plugin) -> ArcBorrow<'a, Plugin> {
-    // SAFETY: Plugins live in `Arc`s, one of which the list has while the plugin is registered.
+    // SAFETY: A plugin is allocated as an `Arc`. The list owns a reference while the plugin is
+    // registered, which it is during `'a`.
     unsafe { ArcBorrow::from_raw(handle.cast()) }
 }
 
-/// Logs why a registration was refused, and makes an `ERR_PTR()` of it.
+/// Converts the result of a registration for C, and logs a refusal.
 fn answer(name: Option<&CStr>, result: Result<Arc<Plugin>, Refusal>) -> *mut modreg_plugin {
     match result {
         Ok(plugin) => handle(&plugin),
@@ -169,13 +182,14 @@ fn answer(name: Option<&CStr>, result: Result<Arc<Plugin>, Refusal>) -> *mut mod
     }
 }
 
-/// Removes plugins by their pointers.
+/// Unregisters the plugins of several handles.
 ///
 /// # Safety
 ///
-/// As [`plugin`], until this returns.
+/// Each handle must be null, an `ERR_PTR()`, or come from [`handle`] with its plugin registered
+/// until this returns.
 unsafe fn unregister(handles: &[*mut modreg_plugin]) -> Result {
-    // An allocation sleeps too.
+    // The allocation below may sleep.
     if !can_stop_machine() {
         return Err(edeadlk());
     }
@@ -184,13 +198,15 @@ unsafe fn unregister(handles: &[*mut modreg_plugin]) -> Result {
         if handle.is_null() || kernel::error::from_err_ptr(handle).is_err() {
             return Err(EINVAL);
         }
-        // SAFETY: By the requirement of this function.
+        // SAFETY: `handle` is neither null nor an `ERR_PTR()`, as checked here, so its plugin is
+        // registered.
         let plugin = Arc::from(unsafe { plugin(handle) });
         plugins.push(plugin, GFP_KERNEL)?;
     }
     registry::unregister(&plugins)
 }
 
+/// Converts a result for C.
 fn errno(result: Result) -> c_int {
     result.err().map_or(0, Error::to_errno)
 }
@@ -198,13 +214,14 @@ fn errno(result: Result) -> c_int {
 export! {
     /// See `include/modreg.h`.
     fn modreg_register_plugin(desc: *const modreg_plugin_desc) -> *mut modreg_plugin {
-        // SAFETY: By the requirement of this function.
+        // SAFETY: `desc` is null or valid for the call, as documented for this function.
         let Some(desc) = (unsafe { desc.as_ref() }) else {
             return answer(None, Err(Refusal::new(EINVAL, "no descriptor")));
         };
-        // SAFETY: By the requirement of this function.
+        // SAFETY: `desc->name` is null or a string during the call, as documented for
+        // `struct modreg_plugin_desc`.
         let name = unsafe { string(desc.name) };
-        // SAFETY: By the requirement of this function.
+        // SAFETY: `desc` is as documented for this function.
         answer(name, unsafe { descriptor::register(desc) })
     }
 
@@ -213,13 +230,15 @@ export! {
         module: *mut kernel_module,
         desc: *const modreg_plugin_desc,
     ) -> *mut modreg_plugin {
-        // SAFETY: By the requirement of this function.
+        // SAFETY: `module` is null or a module, and `desc` is null or valid for the call, as
+        // documented for this function.
         let (module, desc) = unsafe { (module::of(module), desc.as_ref()) };
-        // SAFETY: By the requirement of this function.
+        // SAFETY: `desc->name` is null or a string during the call, as documented for
+        // `struct modreg_plugin_desc`.
         let name = desc.and_then(|desc| unsafe { string(desc.name) });
         match module {
             Some(m) => {
-                // SAFETY: By the requirement of this function.
+                // SAFETY: `m` is in a state, and `desc` as, documented for this function.
                 let result = unsafe { module::register(m, desc) };
                 answer(Some(name.unwrap_or(m.name())), result)
             }
@@ -229,7 +248,8 @@ export! {
 
     /// See `include/modreg.h`.
     fn modreg_unregister_plugin(plugin: *mut modreg_plugin) -> c_int {
-        // SAFETY: By the requirement of this function.
+        // SAFETY: `plugin` is null, an `ERR_PTR()`, or from a registration and not unregistered, as
+        // documented for this function.
         errno(unsafe { unregister(&[plugin]) })
     }
 
@@ -238,28 +258,32 @@ export! {
         if plugins.is_null() {
             return if num == 0 { 0 } else { EINVAL.to_errno() };
         }
-        // SAFETY: By the requirement of this function.
+        // SAFETY: `plugins` is not null, as checked here, and so has `num` elements, as documented
+        // for this function.
         let plugins = unsafe { core::slice::from_raw_parts(plugins, num as usize) };
-        // SAFETY: By the requirement of this function.
+        // SAFETY: Each of `plugins` is as documented for `modreg_unregister_plugin()`.
         errno(unsafe { unregister(plugins) })
     }
 
     /// See `include/modreg.h`.
     fn modreg_find_symbol(fsa: *mut modreg_find_symbol_arg) -> bool {
-        // SAFETY: By the requirement of this function.
+        // SAFETY: `fsa` is null or valid for the call, and its name null or a string, as documented
+        // for this function.
         unsafe { find_symbol(fsa, |_| true) }
     }
 
     /// See `include/modreg.h`.
     fn modreg_find_symbol_get(fsa: *mut modreg_find_symbol_arg) -> bool {
-        // SAFETY: By the requirement of this function.
+        // SAFETY: `fsa` is null or valid for the call, and its name null or a string, as documented
+        // for this function.
         unsafe { find_symbol(fsa, Plugin::try_get) }
     }
 
     /// See `include/modreg.h`.
     fn modreg_find_symbol_put(handle: *mut modreg_plugin) {
         if !handle.is_null() {
-            // SAFETY: The reference that is given back kept the plugin registered.
+            // SAFETY: `handle` is from `modreg_find_symbol_get()`, as documented for this function.
+            // The reference that is put here kept the plugin registered.
             unsafe { plugin(handle) }.put();
         }
     }
@@ -276,12 +300,14 @@ export! {
         let Some((owner, found)) = lookup::address_lookup(addr, &guard) else {
             return 0;
         };
-        // SAFETY: By the requirement of this function.
+        // SAFETY: `plugin` is null or valid for writes of `MODREG_NAME_LEN` bytes, as documented for
+        // this function.
         unsafe { put_name(plugin, bindings::MODREG_NAME_LEN, owner.name().as_thin()) };
         let Some(found) = found else {
             return 0;
         };
-        // SAFETY: By the requirement of this function.
+        // SAFETY: `size` and `offset` are null or valid for writes, and `namebuf` is null or valid
+        // for writes of `KSYM_NAME_LEN` bytes, as documented for this function.
         let len = unsafe {
             put(size, found.size);
             put(offset, found.offset);
@@ -296,7 +322,8 @@ export! {
             return EINVAL.to_errno();
         }
         let (none, no_name) = (ptr::null_mut(), ptr::null_mut());
-        // SAFETY: By the requirement of this function.
+        // SAFETY: `symname` is valid for writes of `KSYM_NAME_LEN` bytes, as documented for this
+        // function; the other pointers are null.
         unsafe { modreg_lookup_symbol_attrs(addr, none, none, no_name, symname) }
     }
 
@@ -312,7 +339,9 @@ export! {
         let Some((owner, Some(found))) = lookup::address_lookup(addr, &guard) else {
             return ERANGE.to_errno();
         };
-        // SAFETY: By the requirement of this function.
+        // SAFETY: `size` and `offset` are null or valid for writes; `plugin` and `name` are null or
+        // valid for writes of `MODREG_NAME_LEN` and `KSYM_NAME_LEN` bytes, as documented for this
+        // function.
         unsafe {
             put(size, found.size);
             put(offset, found.offset);
@@ -339,7 +368,8 @@ export! {
         let Some(symbol) = lookup::get_kallsym(symnum, &guard) else {
             return ERANGE.to_errno();
         };
-        // SAFETY: By the requirement of this function.
+        // SAFETY: The pointers are not null, as checked above, and so valid for writes, `name` and
+        // `plugin` of `KSYM_NAME_LEN` and `MODREG_NAME_LEN` bytes, as documented for this function.
         unsafe {
             put(value, symbol.value);
             put(letter, symbol.letter);
@@ -352,7 +382,7 @@ export! {
 
     /// See `include/modreg.h`.
     fn modreg_kallsyms_lookup_name(name: *const c_char) -> c_ulong {
-        // SAFETY: By the requirement of this function.
+        // SAFETY: `name` is null or a string during the call, as documented for this function.
         let name = unsafe { string(name) };
         let guard = PreemptGuard::new();
         name.and_then(|name| lookup::kallsyms_lookup_name(name, &guard))
@@ -378,7 +408,8 @@ export! {
 
     /// See `include/modreg.h`.
     fn modreg_plugin_name(handle: *const modreg_plugin) -> *const c_char {
-        // SAFETY: By the requirement of this function.
+        // SAFETY: `handle` is from modreg, and its plugin cannot be freed during the call, as
+        // documented for this function.
         let plugin = unsafe { &*handle.cast::<Plugin>() };
         plugin.name().as_cstr().as_char_ptr()
     }
@@ -389,20 +420,22 @@ export! {
     }
 }
 
-/// Answers `fsa` where its symbol is found and `take` accepts the plugin.
+/// Finds the symbol that `fsa` names, and writes the outputs if `take` accepts its plugin.
+///
+/// Returns whether it did.
 ///
 /// # Safety
 ///
-/// `fsa` must be null or valid, and its name null or a string.
+/// `fsa` must be null or valid for reads and writes, and its name null or a string.
 unsafe fn find_symbol(
     fsa: *mut modreg_find_symbol_arg,
     take: impl FnOnce(&Plugin) -> bool,
 ) -> bool {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: By the safety requirements `fsa` is null or valid for reads and writes.
     let Some(fsa) = (unsafe { fsa.as_mut() }) else {
         return false;
     };
-    // SAFETY: By the requirement of this function.
+    // SAFETY: By the safety requirements `fsa.name` is null or a string.
     let Some(name) = (unsafe { string(fsa.name) }) else {
         return false;
     };

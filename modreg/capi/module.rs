@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! From `struct module` to a plugin: the loader's own tables, borrowed in place.
+//! Plugins made from a `struct module`.
+//!
+//! The tables are the module loader's own, borrowed in place.
 
 use crate::{
     modreg::{
@@ -47,21 +49,26 @@ use kernel::{
     sync::Arc, //
 };
 
-/// The module that C passes; nothing where it is null.
+/// Returns the module that C passes, or [`None`] for null.
 ///
 /// # Safety
 ///
-/// As `modreg_register_module()`; its GOING event removes the plugin.
+/// `module` must be null, or a module as documented for `modreg_register_module()`.
 pub(super) unsafe fn of(module: *mut bindings::module) -> Option<Module> {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: By the safety requirements `module` is null or loaded. It stays loaded while a plugin
+    // has the result: its GOING event removes the plugin.
     unsafe { Module::new(module) }
 }
 
 /// Registers `module` as a plugin.
 ///
-/// # Safety
+/// # Errors
 ///
 /// As `modreg_register_module()`.
+///
+/// # Safety
+///
+/// `module` and `desc` must be as documented for `modreg_register_module()`.
 pub(super) unsafe fn register(
     module: Module,
     desc: Option<&modreg_plugin_desc>,
@@ -79,23 +86,25 @@ pub(super) unsafe fn register(
             "a module's descriptor has tables or an owner",
         ));
     }
-    // SAFETY: By the requirement of this function.
+    // SAFETY: `desc.name` is null or a string, as documented for `struct modreg_plugin_desc`.
     let name = Name::new(unsafe { string(desc.name) }.unwrap_or(module.name()))?;
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The parameters, arguments and callbacks of `desc` are as documented for
+    // `struct modreg_plugin_desc`.
     let (start, exit) = unsafe { (Start::new(desc)?, Callback::new(desc.exit, desc.data)) };
     let coming = match module.state() {
         ModuleState::Live => false,
         ModuleState::Coming => true,
         ModuleState::Going | ModuleState::Unformed => {
-            return Err(Refusal::new(ENODEV, "its owner is being unloaded"));
+            return Err(registry::OWNER_GOING);
         }
     };
     let ownership = Ownership {
         owner: Some(module),
         follows: coming,
     };
-    // SAFETY: By the requirement of this function. The init tables are only borrowed by what the
-    // LIVE event takes away from readers, which is before the kernel frees them.
+    // SAFETY: `module` is in a state documented for `modreg_register_module()`, and COMING if
+    // `with_init` is `true`. The LIVE event takes the tables that borrow init memory away from
+    // readers before the kernel frees it.
     let tables = |with_init| unsafe { tables(module, with_init) };
     let content = || {
         Ok(Content {
@@ -107,7 +116,7 @@ pub(super) unsafe fn register(
     registry::register(name, ownership, exit, content, start)
 }
 
-/// The memory types, those that stay before those of init.
+/// The memory types, and whether each is init memory. Init memory comes last.
 const TYPES: [(bindings::mod_mem_type, bool); 7] = [
     (bindings::mod_mem_type_MOD_TEXT, false),
     (bindings::mod_mem_type_MOD_DATA, false),
@@ -118,6 +127,7 @@ const TYPES: [(bindings::mod_mem_type, bool); 7] = [
     (bindings::mod_mem_type_MOD_INIT_RODATA, true),
 ];
 
+/// Returns the regions of `module`, with or without its init memory.
 fn regions(module: Module, with_init: bool) -> Result<KVec<Region>, Refusal> {
     let mut regions = KVec::with_capacity(TYPES.len(), GFP_KERNEL)?;
     for (kind, _) in TYPES.into_iter().filter(|(_, init)| with_init || !init) {
@@ -126,7 +136,7 @@ fn regions(module: Module, with_init: bool) -> Result<KVec<Region>, Refusal> {
             bindings::mod_mem_type_MOD_TEXT | bindings::mod_mem_type_MOD_INIT_TEXT
         );
         let (base, size) = module.memory(kind);
-        // A type may have no memory.
+        // A module may have no memory of a type.
         if let Some(region) = Region::new(base, size, text) {
             regions.push(region, GFP_KERNEL)?;
         }
@@ -134,16 +144,17 @@ fn regions(module: Module, with_init: bool) -> Result<KVec<Region>, Refusal> {
     Ok(regions)
 }
 
-/// Makes the tables that `module` has during its init, or those that it has after.
+/// Makes the tables of `module`, with or without what is in its init memory.
 ///
 /// # Safety
 ///
-/// As `modreg_register_module()`; during init only where the module is COMING.
+/// `module` must be in a state documented for `modreg_register_module()`, and COMING if `with_init`
+/// is `true`.
 unsafe fn tables(module: Module, with_init: bool) -> Result<Tables, Refusal> {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: By the safety requirements `module` is COMING if `with_init` is `true`.
     let kallsyms = unsafe { module.kallsyms(with_init) };
-    // SAFETY: These are the loader's own tables. `core_kallsyms` stays as long as the module; for
-    // init tables see `register()`.
+    // SAFETY: The module loader made these tables. `core_kallsyms` exists as long as the module.
+    // The init tables exist until the LIVE event has taken the result away from readers.
     let symbols = unsafe {
         borrow(&modreg_symtab {
             symtab: kallsyms.symtab,
@@ -154,8 +165,8 @@ unsafe fn tables(module: Module, with_init: bool) -> Result<Tables, Refusal> {
         })
     }?;
     let mut regions = regions(module, with_init)?;
-    // Init entries are in the exception table still. Once their region is gone they resolve to
-    // nothing.
+    // The exception table keeps the entries of init text. They are not found once their region is
+    // gone, since a lookup begins with the region.
     let extable = Extable::new(module.extable(), &self::regions(module, true)?)?;
     Ok(Tables {
         symtab: Symtab::new(symbols, &mut regions, &[])?,
@@ -166,18 +177,20 @@ unsafe fn tables(module: Module, with_init: bool) -> Result<Tables, Refusal> {
     })
 }
 
-/// Bytes of a string table that the kernel keeps no size of: the string that begins last ends last.
+/// Returns the size of a module's string table, which the kernel does not keep.
+///
+/// The table ends behind the string that begins last.
 ///
 /// # Safety
 ///
-/// The tables must be the loader's.
+/// The module loader must have made `kallsyms`.
 unsafe fn strtab_size(kallsyms: &bindings::mod_kallsyms) -> usize {
-    // SAFETY: By the requirement of this function.
+    // SAFETY: The loader's `symtab` has `num_symtab` elements.
     let syms = unsafe { Borrowed::new(kallsyms.symtab.cast_const(), kallsyms.num_symtab as usize) };
     let Some(last) = syms.iter().map(|sym| sym.st_name as usize).max() else {
         return 0;
     };
-    // SAFETY: By the requirement of this function there is a string.
+    // SAFETY: Each `st_name` of the loader's symbols is the offset of a NUL-terminated string.
     let name = unsafe { ThinCStr::from_ptr(kallsyms.strtab.wrapping_add(last)) };
     last.wrapping_add(name.to_cstr().count_bytes())
         .wrapping_add(1)

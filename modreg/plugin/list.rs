@@ -32,14 +32,14 @@ rculist_head! {
 /// The plugin that was unlinked last.
 pub(crate) static LAST_UNLOADED: RcuCell<Gone, LOCK> = RcuCell::empty();
 
-/// A name with the letters of the plugin that bore it, for `[last unloaded: …]`.
+/// The name of an unlinked plugin with its owner's taints, for `[last unloaded: …]`.
 pub(crate) struct Gone {
     name: Name,
     taints: usize,
 }
 
 impl Gone {
-    /// What is left of `plugin`.
+    /// Copies what is printed about `plugin` after it is freed.
     pub(crate) fn new(plugin: &Plugin) -> Self {
         Self {
             name: *plugin.name(),

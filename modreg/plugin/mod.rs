@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A plugin: what is registered, and what readers find.
+//! Plugins.
 
 pub(crate) mod list;
 
@@ -41,55 +41,58 @@ use kernel::{
     },
 };
 
-/// Where a plugin stands in its life, as `enum module_state`. While it is UNFORMED nobody knows it but
-/// who registers it.
+/// A plugin's state, as `enum module_state`.
+///
+/// There is no UNFORMED: before publication only the registering thread has a pointer to the
+/// plugin.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
-    /// Visible, and starting: its arguments are parsed and its init callback runs.
+    /// Published and starting: its arguments are parsed and its init callback runs.
     Coming,
-    /// Started; without its init regions.
+    /// Started; its init regions are gone.
     Live,
     /// Being removed: its exit callback runs.
     Going,
 }
 
-/// Where a plugin came into the order of `index/by_number.rs`. Removals move it towards the front,
-/// and nothing moves it back.
+/// A plugin's position in the order of `index/by_number.rs`.
+///
+/// Removals of other plugins move it towards the front; nothing moves it back.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Position {
-    /// The place in the order.
+    /// The position when the plugin was published.
     pub(crate) at: u32,
     /// The number of the first page of the plugin's names.
     pub(crate) page: u32,
 }
 
-/// The names of one plugin that `index/by_name.rs` has linked.
+/// The names of one plugin that are linked in `index/by_name.rs`.
 #[derive(Default)]
 pub(crate) struct LinkedNames {
-    /// The numbers of their pages, the last page's first.
+    /// The numbers of the pages that hold them, the last page first.
     pub(crate) pages: KVec<u32>,
-    /// How many there are.
+    /// The number of names.
     pub(crate) names: u32,
 }
 
 impl LinkedNames {
-    /// The first page's; 0 where there is none.
+    /// Returns the number of the first page, or 0 if there is none.
     pub(crate) fn first(&self) -> u32 {
         self.pages.last().copied().unwrap_or(0)
     }
 }
 
-/// What lies under the lock.
+/// The part of a plugin that the lock protects.
 #[derive(Default)]
 pub(crate) struct Links {
-    /// What takes the plugin off the list.
+    /// Removes the plugin from `PLUGINS`; [`None`] before publication and once removal begins.
     pub(crate) entry: Option<Entry<Arc<Plugin>, LOCK>>,
-    /// Where it came into the order.
+    /// The position in the order of symbol numbers.
     pub(crate) place: Position,
-    /// Its names.
+    /// The linked names; those that remain when the plugin is LIVE.
     pub(crate) names: Option<LinkedNames>,
-    /// The tables without what is in init regions, for when the plugin is LIVE, and the names that
-    /// it has until then.
+    /// The tables for the LIVE state, which lack what is in init regions, and the names that are
+    /// linked until then. [`None`] without init regions and once the plugin is LIVE.
     pub(crate) core: Option<(KBox<RcuBox<Tables>>, LinkedNames)>,
 }
 
@@ -97,8 +100,8 @@ pub(crate) struct Links {
 ///
 /// # Invariants
 ///
-/// - `refs` is 0 while the plugin is COMING or GOING. It is 1 more than the references while it is
-///   LIVE.
+/// - `refs` is 0 while `state` is COMING or GOING, and one more than the number of references while
+///   it is LIVE.
 /// - `tables` is empty before the plugin is published and after it is unlinked.
 pub(crate) struct Plugin {
     name: Name,
@@ -113,14 +116,15 @@ pub(crate) struct Plugin {
 }
 
 impl Plugin {
-    /// A plugin that nobody can find yet.
+    /// Creates a plugin that is not published.
     pub(crate) fn new(
         name: Name,
         owner: Option<Module>,
         follows_owner: bool,
         exit: Callback<()>,
     ) -> Self {
-        // INVARIANT: COMING, so without references.
+        // INVARIANT: `state` is COMING and `refs` is 0; the plugin is not published and `tables` is
+        // empty.
         Self {
             name,
             owner,
@@ -134,27 +138,29 @@ impl Plugin {
         }
     }
 
-    /// The plugin's name.
+    /// Returns the name.
     pub(crate) fn name(&self) -> &Name {
         &self.name
     }
 
-    /// The module that registered it; nothing for built-in code.
+    /// Returns the owner module, or [`None`] if the owner is built in.
     pub(crate) fn owner(&self) -> Option<Module> {
         self.owner
     }
 
-    /// Notes that its arguments are parsed and its init callback has succeeded.
+    /// Notes that the arguments are parsed and the init callback has succeeded.
     pub(crate) fn set_started(&self, _held: &Held<'_, LOCK>) {
         self.started.store(true, Relaxed);
     }
 
-    /// Whether all that keeps it from being LIVE is that its owner is not.
+    /// Returns whether the plugin has started and is COMING only because its owner is.
     pub(crate) fn awaits_owner(&self) -> bool {
         self.follows_owner && self.state() == State::Coming && self.started.load(Relaxed)
     }
 
-    /// Its state. From any context.
+    /// Returns the state.
+    ///
+    /// Context: Any, NMI included.
     pub(crate) fn state(&self) -> State {
         match self.state.load(Relaxed) {
             s if s == State::Coming as u32 => State::Coming,
@@ -163,31 +169,37 @@ impl Plugin {
         }
     }
 
-    /// What readers find in it; nothing before it is published and once it is unlinked. From any
-    /// context.
+    /// Returns what readers find in the plugin, or [`None`] before publication and once it is
+    /// unlinked.
+    ///
+    /// Context: Any, NMI included.
     #[inline]
     pub(crate) fn tables<'a>(&'a self, by: impl RcuRead<'a, LOCK>) -> Option<&'a Tables> {
         by.read(&self.tables)
     }
 
-    /// Publishes what readers find while it is COMING.
+    /// Publishes the tables for the COMING state.
     pub(crate) fn publish(&self, full: KBox<RcuBox<Tables>>, held: &mut Held<'_, LOCK>) {
-        // It was empty.
+        // `tables` was empty.
         let _none = self.tables.replace(Some(full), held);
     }
 
-    /// What the lock protects.
+    /// Returns the part that the lock protects.
     pub(crate) fn links(&self) -> &GlobalLockedBy<Links, LOCK> {
         &self.links
     }
 
-    /// How many references are held. From any context.
+    /// Returns the number of references.
+    ///
+    /// Context: Any, NMI included.
     pub(crate) fn references(&self) -> i32 {
         self.refs.load(Relaxed).saturating_sub(1).max(0)
     }
 
-    /// Makes the plugin LIVE: its init regions and their symbols disappear from every reader with
-    /// one store, and references can be taken.
+    /// Makes the plugin LIVE, from when on references can be taken.
+    ///
+    /// With `core`, init regions and their symbols disappear from every reader with one store.
+    /// Returns the tables that `core` replaced.
     pub(crate) fn go_live(
         &self,
         core: Option<KBox<RcuBox<Tables>>>,
@@ -196,15 +208,19 @@ impl Plugin {
         // Modelled, with a reader and with `try_get()`, in tests/litmus/plugin-live.litmus.
         let full = core.and_then(|core| self.tables.replace(Some(core), held));
         self.state.store(State::Live as u32, Relaxed);
-        // INVARIANT: LIVE without references. Who gets one sees all of the above.
+        // INVARIANT: `state` is LIVE and no reference is held, so `refs` is 1. The release pairs
+        // with the `cmpxchg()` in `try_get()`: a holder sees the core tables.
         self.refs.store(1, Release);
         full
     }
 
-    /// Makes a started plugin without references GOING. Returns the state that it was in.
+    /// Makes a started plugin without references GOING.
+    ///
+    /// Returns the previous state, or [`None`] if the plugin is referenced, has not started, or is
+    /// GOING already.
     pub(crate) fn try_begin_removal(&self, _held: &Held<'_, LOCK>) -> Option<State> {
         // Modelled, against `try_get()` and `put()`, in tests/litmus/plugin-reference.litmus.
-        // INVARIANT: No reference can be taken from here.
+        // INVARIANT: `refs` is 0 from here on; a plugin that is COMING has none.
         let was = if self.refs.cmpxchg(1, 0, Full).is_ok() {
             State::Live
         } else if self.awaits_owner() {
@@ -216,38 +232,44 @@ impl Plugin {
         Some(was)
     }
 
-    /// Takes [`Plugin::try_begin_removal`] back.
+    /// Undoes [`Plugin::try_begin_removal`], which returned `was`.
     pub(crate) fn cancel_removal(&self, was: State, _held: &Held<'_, LOCK>) {
         self.state.store(was as u32, Relaxed);
         if was == State::Live {
-            // INVARIANT: LIVE without references again.
+            // INVARIANT: `state` is LIVE and no reference is held, so `refs` is 1.
             self.refs.store(1, Release);
         }
     }
 
-    /// Makes the plugin GOING whatever its state, where its start failed or its owner goes. Returns
-    /// whether it was not GOING already.
+    /// Makes the plugin GOING in any state, because its start failed or its owner is unloaded.
+    ///
+    /// Returns `false` if the plugin was GOING already.
     pub(crate) fn force_removal(&self, _held: &Held<'_, LOCK>) -> bool {
-        // INVARIANT: No reference can be taken from here.
+        // INVARIANT: `refs` is 0 before `state` is GOING.
         self.refs.store(0, Relaxed);
         self.state.xchg(State::Going as u32, Full) != State::Going as u32
     }
 
-    /// The exit callback.
+    /// Returns the exit callback.
     pub(crate) fn exit(&self) -> &Callback<()> {
         &self.exit
     }
 
-    /// Takes away what readers find, as the last step of unlinking.
+    /// Takes the tables away from readers.
+    ///
+    /// This is a step of unlinking, under `stop_machine()`.
     pub(crate) fn clear(&self, held: &mut Held<'_, LOCK>) -> Option<Retired<Tables>> {
         self.tables.replace(None, held)
     }
 
-    /// Pins the plugin and its owner; only while both are LIVE, as `strong_try_module_get()`. From
-    /// any context.
+    /// Takes a reference to the plugin and to its owner, as `strong_try_module_get()`.
+    ///
+    /// Returns `false` unless both are LIVE.
+    ///
+    /// Context: Any, NMI included.
     pub(crate) fn try_get(&self) -> bool {
         let mut refs = self.refs.load(Relaxed);
-        // As atomic_inc_not_zero().
+        // As `atomic_inc_not_zero()`.
         loop {
             if refs <= 0 || refs == i32::MAX {
                 return false;
@@ -266,18 +288,21 @@ impl Plugin {
         pinned
     }
 
-    /// Gives back what [`Plugin::try_get`] pinned. From any context.
+    /// Puts the references that [`Plugin::try_get`] took.
+    ///
+    /// Context: Any, NMI included.
     pub(crate) fn put(&self) {
         let owner = self.owner;
-        // `self` may be gone from here on.
+        // Another thread may unregister and free the plugin as soon as its reference is put.
         self.refs.fetch_sub(1, Release);
         if let Some(m) = owner {
             m.put();
         }
     }
 
-    /// The letters of `print_modules()`: the owner's taints, then '+' or '-'; empty for a LIVE
-    /// plugin without taints.
+    /// Returns the letters of `print_modules()`: the owner's taints, then '+' or '-'.
+    ///
+    /// A LIVE plugin without taints has none.
     pub(crate) fn flags(&self) -> Flags {
         Flags {
             taints: self.owner.map_or(0, Module::taints),
@@ -286,7 +311,7 @@ impl Plugin {
     }
 }
 
-/// What [`Plugin::flags`] prints, as `module_flags()`.
+/// The letters of a plugin, in the form of `module_flags()`.
 #[derive(Clone, Copy)]
 pub(crate) struct Flags {
     taints: usize,
@@ -295,7 +320,7 @@ pub(crate) struct Flags {
 
 impl fmt::Display for Flags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The letters of taint_flags[] in kernel/panic.c, which is not exported.
+        // As `taint_flags[]` in `kernel/panic.c`, which is not exported.
         const LETTERS: &[u8] = b"PFSRMBUDAWCIOELKXTNJ";
 
         if self.taints == 0 && self.state == State::Live {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Whether the registry has changed since it was last looked at.
+//! A count of changes, which tells whether what was read without the lock still holds.
 
 use crate::{
     modreg::lock::LOCK,
@@ -12,11 +12,13 @@ use kernel::sync::atomic::{
     Release, //
 };
 
-/// How often plugins were published or unlinked. What was read without the lock holds under it, if
-/// this has not changed since before (modelled in `tests/litmus/registry-prepare.litmus`).
+/// The number of times that plugins were published or unlinked.
+///
+/// What a writer read without the lock still holds under it, if this has not changed since before
+/// it was read (modelled in `tests/litmus/registry-prepare.litmus`).
 pub(super) static CHANGES: Atomic<usize> = Atomic::new(0);
 
-/// Counts a change.
+/// Counts a change that was made under the lock.
 pub(super) fn count_change(_held: &mut Held<'_, LOCK>) {
     CHANGES.store(CHANGES.load(Relaxed).wrapping_add(1), Release);
 }

@@ -1,10 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The writers: how plugins come and go.
+//! The writers, which add and remove plugins.
 //!
-//! Adding a plugin stops nobody. All that can fail or cost time is done before the lock; under it
-//! the plugin is published by `list_add_rcu()` and found through the index from then on. Removing
-//! one is done under `stop_machine()`, after which no reader can hold it.
+//! [`LOCK`] serializes them. It is taken last: no callback of a plugin and no allocation runs under
+//! it, but `stop_machine()` does. Readers take no lock.
+//!
+//! Adding a plugin does not stop the machine. The order of publication is modelled in
+//! `tests/litmus/registry-publish.litmus`:
+//!
+//! 1. without the lock: check the input, copy and sort the tables, and prepare the change of each
+//!    index, reading the registry as readers do;
+//! 2. take the lock, and repeat the preparation if `CHANGES` shows that another writer was faster;
+//! 3. enter the pages of names and publish the plugin's tables; no reader can reach them yet;
+//! 4. publish the plugin in [`PLUGINS`](crate::modreg::plugin::list::PLUGINS) with `list_add_rcu()`,
+//!    and in [`ORDER`];
+//! 5. publish it in the address and name indexes: a plugin that a lookup returns must also be found
+//!    by iteration and by symbol number;
+//! 6. count the change, and drop the lock.
+//!
+//! Removing a plugin reverses this:
+//!
+//! 1. under the lock: make the plugin GOING, so that no reference can be taken;
+//! 2. without the lock: call the exit callback;
+//! 3. under the lock and `stop_machine()`: take the tables away, which hides the plugin from every
+//!    lookup, and unlink it from the list and the order. No reader uses it after that;
+//! 4. under the lock: remove the leftovers from the address and name indexes.
 
 mod changes;
 mod owners;
@@ -16,7 +36,8 @@ pub(crate) use self::{
     register::{
         register,
         Content,
-        Ownership, //
+        Ownership,
+        OWNER_GOING, //
     },
     unregister::unregister,
 };
@@ -34,8 +55,9 @@ use crate::{
     primitives::rcu::Held, //
 };
 
-/// Frees what is left when the module goes; there are no plugins then, since each owner that calls
-/// modreg pins it.
+/// Frees the indexes when modreg is unloaded.
+///
+/// No plugin is left then, since each module that calls modreg pins it.
 pub(crate) fn clear() {
     let mut lock = LOCK.lock();
     let mut held = Held::new(&mut lock);

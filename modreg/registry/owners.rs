@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Following the owners of plugins through their lives.
+//! The owner modules of plugins, whose states plugins follow.
 
 use super::{
     register::{
@@ -31,7 +31,7 @@ use kernel::{
     sync::Arc, //
 };
 
-/// A plugin of `module` that `which` is true of.
+/// Returns a plugin of `module` for which `which` is true.
 fn owned_by(module: Module, which: impl Fn(&Plugin) -> bool) -> Option<Arc<Plugin>> {
     PLUGINS
         .iter(&PreemptGuard::new())
@@ -39,7 +39,7 @@ fn owned_by(module: Module, which: impl Fn(&Plugin) -> bool) -> Option<Arc<Plugi
         .cloned()
 }
 
-/// Follows the owners of plugins through their lives.
+/// Makes plugins follow the states of their owners.
 pub(crate) struct Owners;
 
 impl ModuleNotify for Owners {
@@ -59,7 +59,7 @@ impl ModuleNotify for Owners {
             ModuleState::Going => {
                 while let Some(plugin) = owned_by(module, |_| true) {
                     pr_warn!(
-                        "{}: its owner goes without unregistering it\n",
+                        "{}: owner unloaded with the plugin registered, removing it\n",
                         plugin.name()
                     );
                     remove_now(&plugin);

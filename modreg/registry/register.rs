@@ -73,27 +73,43 @@ use kernel::{
     },
 };
 
-/// What readers are to find in a new plugin.
+/// The refusal of a registration whose owner is being unloaded.
+pub(crate) const OWNER_GOING: Refusal = Refusal::new(ENODEV, "its owner is being unloaded");
+
+/// The tables of a new plugin.
 pub(crate) struct Content {
-    /// While it is COMING.
+    /// Those that readers find while the plugin is COMING.
     pub(crate) full: Tables,
-    /// Once it is LIVE, where that is less.
+    /// Those that readers find once it is LIVE; [`None`] if they are the same.
     pub(crate) core: Option<Tables>,
 }
 
-/// Who registers a plugin.
+/// A plugin's relation to its owner.
 #[derive(Clone, Copy)]
 pub(crate) struct Ownership {
-    /// The module; nothing for built-in code.
+    /// The owner; [`None`] for built-in code.
     pub(crate) owner: Option<Module>,
-    /// Whether the plugin is COMING until its owner is LIVE.
+    /// Whether the plugin stays COMING until its owner is LIVE.
     pub(crate) follows: bool,
 }
 
-/// Adds a plugin: `content` makes what it consists of, `start` starts it once it is visible.
+/// Adds a plugin.
 ///
-/// Follows `load_module()`. Sleeps, and holds no lock while it calls either. Without `start` and
-/// without anything that init alone has, it is LIVE at once.
+/// `content` makes its tables. `start` is called once it is published, and parses its arguments and
+/// calls its init callback. No lock is held while either runs. A plugin without `start` and without
+/// init regions is LIVE at once.
+///
+/// Follows `load_module()`.
+///
+/// # Errors
+///
+/// - `EDEADLK` if called where sleeping is not allowed.
+/// - `ENODEV` if the owner is being unloaded.
+/// - `EEXIST` if the name is taken or a region overlaps another plugin's.
+/// - `ENOMEM` if out of memory.
+/// - What `content` or `start` returned.
+///
+/// Context: May sleep.
 pub(crate) fn register(
     name: Name,
     by: Ownership,
@@ -109,7 +125,7 @@ pub(crate) fn register(
     }
     let owner_going = || by.owner.is_some_and(|m| m.state() == ModuleState::Going);
     if owner_going() {
-        return Err(Refusal::new(ENODEV, "its owner is being unloaded"));
+        return Err(OWNER_GOING);
     }
     check_name(&name)?;
     let content = content()?;
@@ -122,7 +138,7 @@ pub(crate) fn register(
     let mut live = publish(&plugin, content, at_once)?;
     trace::plugin_register(&name, regions, symbols);
     pr_info!(
-        "{}: coming, {} regions, {} symbols\n",
+        "{}: coming, regions={} symbols={}\n",
         name,
         regions,
         symbols
@@ -142,15 +158,15 @@ pub(crate) fn register(
     if live {
         say_live(&plugin);
     }
-    // The owner may have gone meanwhile, and its GOING event with it.
+    // The owner's GOING event may have been before the publication.
     if owner_going() {
         remove_now(&plugin);
-        return Err(Refusal::new(ENODEV, "its owner is being unloaded"));
+        return Err(OWNER_GOING);
     }
     Ok(plugin)
 }
 
-/// Whether a name is free.
+/// Refuses a name that is taken.
 fn check_name(name: &Name) -> Result<(), Refusal> {
     match NAMES.plugin(name, &PreemptGuard::new()) {
         Some(_) => Err(Refusal::new(EEXIST, "the name is taken")),
@@ -158,14 +174,16 @@ fn check_name(name: &Name) -> Result<(), Refusal> {
     }
 }
 
-/// What a plugin lacks for being published.
+/// Memory that the publication of a plugin takes and that has to be allocated.
 enum Shortage {
     Index(Need),
     Names(NameShortage),
     Order(u32),
 }
 
-/// Does what publishing a plugin needs to know of others. Without the lock that may change.
+/// Checks a plugin against all others, and prepares its entries in the indexes.
+///
+/// Called without the lock, it reads what may change before the lock is taken.
 fn prepare(
     name: &Name,
     regions: &[Region],
@@ -189,7 +207,9 @@ fn prepare(
     })
 }
 
-/// Makes `plugin` visible with `content`, and `at_once` LIVE. Returns whether it is.
+/// Publishes `plugin` with `content`.
+///
+/// With `at_once`, it is LIVE in the same step. Returns whether it is LIVE.
 fn publish(plugin: &Arc<Plugin>, content: Content, at_once: bool) -> Result<bool, Refusal> {
     let Content { full, core } = content;
     let node = Node::new(plugin.clone())?;
@@ -212,7 +232,7 @@ fn publish(plugin: &Arc<Plugin>, content: Content, at_once: bool) -> Result<bool
         let mut shortage = prepare()?;
         if shortage.is_none() {
             let lock = LOCK.lock();
-            // Others may have been faster, and have used up what room there was.
+            // Another writer may have changed the registry, or used up the room.
             if CHANGES.load(Relaxed) != changes {
                 shortage = prepare()?;
             }
@@ -233,8 +253,9 @@ fn publish(plugin: &Arc<Plugin>, content: Content, at_once: bool) -> Result<bool
             None => {}
         }
     };
-    // The order of publication is modelled in tests/litmus/registry-publish.litmus: who finds the
-    // plugin finds it on the list too, whether he walks it or counts.
+    // Publish on the list and in `ORDER` before the address and name indexes: a plugin that a
+    // lookup returns must also be found by iteration and by symbol number. The order is modelled in
+    // tests/litmus/registry-publish.litmus.
     let mut held = Held::new(&mut lock);
     let names = NAMES.enter(&mut names, &mut held);
     plugin.publish(full, &mut held);
@@ -262,8 +283,10 @@ fn publish(plugin: &Arc<Plugin>, content: Content, at_once: bool) -> Result<bool
     Ok(live)
 }
 
-/// Notes that a plugin has started, and makes it LIVE, unless it waits for its owner: that one's LIVE
-/// event is still to come then, and finds it. Returns as [`go_live`].
+/// Marks `plugin` as started and makes it LIVE.
+///
+/// A plugin that follows an owner in COMING stays COMING until the owner's LIVE event. Returns as
+/// [`go_live`].
 fn started(plugin: &Plugin, lock: &mut GlobalGuard<LOCK>) -> (bool, Option<Retired<Tables>>) {
     plugin.set_started(&Held::new(lock));
     let coming = |m: Module| m.state() == ModuleState::Coming;
@@ -273,10 +296,13 @@ fn started(plugin: &Plugin, lock: &mut GlobalGuard<LOCK>) -> (bool, Option<Retir
     go_live(plugin, lock)
 }
 
-/// Makes a started plugin LIVE, if it is COMING still. Follows the end of `do_init_module()`.
+/// Makes a started plugin LIVE, if it is COMING.
 ///
-/// Returns whether it did, and the old tables, for dropping without the lock: a reader may still
-/// stand in them. Where their memory is the owner's, who frees it waits too.
+/// Returns whether it did, and the old tables. The caller drops the old tables after unlocking,
+/// since readers may still use them. Init memory that they borrow from the owner is freed by
+/// `do_free_init()`, which waits for a grace period.
+///
+/// Follows the end of `do_init_module()`.
 pub(super) fn go_live(
     plugin: &Plugin,
     lock: &mut GlobalGuard<LOCK>,
@@ -299,6 +325,7 @@ pub(super) fn go_live(
     (true, full)
 }
 
+/// Reports that a plugin has become LIVE.
 pub(super) fn say_live(plugin: &Plugin) {
     trace::plugin_live(plugin.name());
     pr_info!("{}: live\n", plugin.name());

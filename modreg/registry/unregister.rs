@@ -18,7 +18,8 @@ use crate::{
             },
             Links,
             Plugin,
-            Position, //
+            Position,
+            State, //
         },
         tables::Tables,
         trace, //
@@ -53,14 +54,17 @@ use kernel::{
     },
 };
 
-/// Removes started plugins that nobody holds a reference to, in one stop; all or none.
+/// Removes plugins in one stop: all, or none.
 ///
-/// Follows `delete_module(2)`. Sleeps.
+/// Follows `delete_module(2)`.
 ///
 /// # Errors
 ///
-/// `EBUSY` where one is referenced, not started yet, GOING, or named twice; `EDEADLK` where
-/// sleeping is not allowed; `ENOMEM`.
+/// - `EBUSY` if a plugin is referenced, has not started, is GOING, or is named twice.
+/// - `EDEADLK` if called where sleeping is not allowed.
+/// - `ENOMEM` if out of memory.
+///
+/// Context: May sleep.
 pub(crate) fn unregister(plugins: &[Arc<Plugin>]) -> Result {
     if !can_stop_machine() {
         return Err(edeadlk());
@@ -80,8 +84,7 @@ pub(crate) fn unregister(plugins: &[Arc<Plugin>]) -> Result {
             plugin.cancel_removal(was, &held);
         }
         drop(lock);
-        let (name, n) = (plugin.name(), plugin.references());
-        pr_err!("{}: refused, busy with {} references (-EBUSY)\n", name, n);
+        say_busy(plugin);
         return Err(EBUSY);
     }
     for plugin in plugins {
@@ -108,7 +111,28 @@ pub(crate) fn unregister(plugins: &[Arc<Plugin>]) -> Result {
     })
 }
 
-/// Removes a plugin whose start failed or whose owner goes; that cannot be refused. Sleeps.
+/// Reports why a plugin cannot be removed.
+fn say_busy(plugin: &Plugin) {
+    let name = plugin.name();
+    match plugin.state() {
+        State::Coming => pr_err!("{}: refused, busy, not started (-EBUSY)\n", name),
+        State::Live => {
+            let references = plugin.references();
+            pr_err!(
+                "{}: refused, busy, references={} (-EBUSY)\n",
+                name,
+                references
+            );
+        }
+        State::Going => pr_err!("{}: refused, busy, going already (-EBUSY)\n", name),
+    }
+}
+
+/// Removes a plugin whose start failed or whose owner is unloaded.
+///
+/// Waits if another thread is removing it.
+///
+/// Context: May sleep.
 pub(super) fn remove_now(plugin: &Arc<Plugin>) {
     let mut lock = LOCK.lock();
     if plugin.force_removal(&Held::new(&mut lock)) {
@@ -119,23 +143,23 @@ pub(super) fn remove_now(plugin: &Arc<Plugin>) {
         let done = unlink(core::slice::from_ref(plugin), |held| {
             entry.map(|entry| take_off(entry, place, held))
         });
-        if done.is_err() {
-            pr_err!("{}: not unlinked\n", plugin.name());
+        if let Err(error) = done {
+            pr_err!("{}: not unlinked (-{:?})\n", plugin.name(), error);
         }
         return;
     }
     drop(lock);
-    // Somebody else is about it.
+    // Another thread is removing this plugin: wait until it has cleared the tables, then for the end
+    // of its `stop_machine()`, during which it holds the lock.
     while plugin.tables(&PreemptGuard::new()).is_some() {
         fsleep(Delta::from_millis(1));
     }
-    // And holds the lock until the stop is over.
     drop(LOCK.lock());
 }
 
 type Removed = (Retired<Node<Arc<Plugin>>>, Option<Retired<Tables>>);
 
-/// Takes a plugin off the list, and away from readers that find it through the index.
+/// Takes a plugin off the list, and its tables away from lookups.
 fn take_off(
     entry: Entry<Arc<Plugin>, LOCK>,
     place: Position,
@@ -146,10 +170,14 @@ fn take_off(
     (entry.remove(held), tables)
 }
 
-/// Unlinks `plugins` under `stop_machine()`. When it returns, no reader can hold one.
+/// Unlinks `plugins` under `stop_machine()`. No reader uses them when this returns.
 ///
-/// No error stands in the way of this but that of `stop_machine()`: where there is no memory for an
-/// index without them, it goes on leading to plugins that have no tables.
+/// Without memory for a new address index, the old one keeps their slots, which lead to plugins
+/// without tables.
+///
+/// # Errors
+///
+/// Those of [`stop_machine`]; nothing is unlinked then.
 fn unlink<R>(plugins: &[Arc<Plugin>], off: impl FnOnce(&mut Held<'_, LOCK>) -> R + Send) -> Result
 where
     R: Retire + Send,
@@ -166,12 +194,13 @@ where
         let last = last.and_then(|last| LAST_UNLOADED.replace(Some(last), &mut held));
         (off, last)
     })?;
-    // They have no tables any more, so readers pass them by until here.
+    // The plugins have no tables, so lookups skip them until the indexes are changed.
     if let Some(change) = &mut change {
         change.apply(&mut held);
     }
     count_change(&mut held);
-    // Of equal names the newest plugin's come first, and the newest are likely to be the last here.
+    // Among equal names those of the newest plugin come first. The newest plugins are likely to be
+    // the last here, so their names are found soonest in this order.
     for plugin in plugins.iter().rev() {
         let Links { names, core, .. } = mem::take(plugin.links().as_mut(&mut lock));
         let mut held = Held::new(&mut lock);
@@ -181,7 +210,7 @@ where
     }
     drop(lock);
     drop(change);
-    // No reader is left: their tables are freed here, they themselves with their last handle.
+    // No reader is left. This frees the tables; the last reference frees each plugin.
     drop(gone);
     for plugin in plugins {
         trace::plugin_unregister(plugin.name());

@@ -3,10 +3,7 @@
 //! A plugin's exported symbols.
 
 use crate::{
-    modreg::{
-        error::Refusal,
-        tables::symtab::Symbols, //
-    },
+    modreg::tables::symtab::Symbols,
     primitives::{
         cstr::ThinCStr,
         module::Ksymtab,
@@ -38,15 +35,12 @@ pub(crate) enum Exports {
 
 impl Exports {
     /// Takes marked symbols, in the order of their table; the first of a name counts. May sleep.
-    pub(crate) fn marked(
-        symbols: Arc<Symbols>,
-        mut exports: KVec<Export>,
-    ) -> Result<Self, Refusal> {
+    pub(crate) fn marked(symbols: Arc<Symbols>, mut exports: KVec<Export>) -> Self {
         let name = |e: &Export| symbols.name(e.symbol);
         sort_by(&mut exports, |a, b| {
             name(a).cmp(name(b)).then(a.symbol.cmp(&b.symbol))
         });
-        Ok(Self::Marked(symbols, exports))
+        Self::Marked(symbols, exports)
     }
 
     /// How many there are.

@@ -60,7 +60,7 @@ fn register(name: &CStr, described: &[Described<'_>], bases: &[usize]) -> Result
         }
         let full = Tables {
             symtab: Symtab::new(symbols.clone(), &mut regions, &[])?,
-            exports: Arc::new(Exports::marked(symbols, KVec::new())?, GFP_KERNEL)?,
+            exports: Arc::new(Exports::marked(symbols, KVec::new()), GFP_KERNEL)?,
             extable: Extable::new(Borrowed::empty(), &[])?,
             init: false,
             regions,
@@ -73,7 +73,7 @@ fn register(name: &CStr, described: &[Described<'_>], bases: &[usize]) -> Result
     };
     // SAFETY: There is no function to call.
     let exit = unsafe { Callback::new(None, core::ptr::null_mut()) };
-    let name = Name::new(name).map_err(|(error, _why)| error)?;
+    let name = Name::new(name).map_err(|e| Refusal::from(e).error)?;
     let start = None::<fn() -> Result<(), Refusal>>;
     registry::register(name, ownership, exit, content, start).map_err(|r| r.error)
 }

@@ -76,7 +76,7 @@ fn tables(regions: &[Region], hidden: &[Region]) -> Result<Tables, Refusal> {
     marked.push(export, GFP_KERNEL)?;
     Ok(Tables {
         symtab: Symtab::new(symbols.clone(), &mut all, hidden)?,
-        exports: Arc::new(Exports::marked(symbols, marked)?, GFP_KERNEL)?,
+        exports: Arc::new(Exports::marked(symbols, marked), GFP_KERNEL)?,
         extable: Extable::new(Borrowed::empty(), &[])?,
         init: regions.len() > 1,
         regions: all,
@@ -102,7 +102,7 @@ fn register_with(
     };
     // SAFETY: There is no function to call.
     let exit = unsafe { Callback::new(None, core::ptr::null_mut()) };
-    let name = Name::new(name).map_err(|(error, _why)| error)?;
+    let name = Name::new(name).map_err(|e| Refusal::from(e).error)?;
     registry::register(name, ownership, exit, content, Some(start)).map_err(|refusal| refusal.error)
 }
 
@@ -237,7 +237,7 @@ mod tests {
         };
         // SAFETY: There is no function to call.
         let exit = unsafe { Callback::new(None, core::ptr::null_mut()) };
-        let name = Name::new(c"kunit").map_err(|(error, _why)| error)?;
+        let name = Name::new(c"kunit").map_err(|e| Refusal::from(e).error)?;
         let refused = registry::register(
             name,
             ownership,

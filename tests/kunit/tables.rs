@@ -4,6 +4,7 @@
 
 use crate::{
     modreg::{
+        error::Refusal,
         name::Name,
         tables::{
             exports::{
@@ -70,14 +71,18 @@ mod name {
     use super::*;
     use crate::primitives::errno::enametoolong;
 
-    fn error(name: &CStr) -> Option<Error> {
-        Name::new(name).err().map(|(error, _why)| error)
+    fn name(text: &CStr) -> Result<Name> {
+        Name::new(text).map_err(|invalid| Refusal::from(invalid).error)
+    }
+
+    fn error(text: &CStr) -> Option<Error> {
+        name(text).err()
     }
 
     #[test]
     fn name_new_accepts() -> Result {
         for text in [c"a", c"my-plugin_2", c"!~.", c"x86"] {
-            let name = Name::new(text).map_err(|(error, _why)| error)?;
+            let name = name(text)?;
             check!(name.as_cstr() == text);
             check!(name.is(text.to_bytes()));
             check!(!name.is(b"b"));
@@ -116,7 +121,6 @@ mod name {
 
     #[test]
     fn name_eq() -> Result {
-        let name = |text| Name::new(text).map_err(|(error, _why)| error);
         check!(name(c"abc")? == name(c"abc")?);
         check!(name(c"abc")? != name(c"ab")?);
         Ok(())
@@ -336,7 +340,7 @@ mod exports {
         for (symbol, gpl_only) in [(0, false), (1, true), (2, true), (3, false)] {
             marked.push(Export { symbol, gpl_only }, GFP_KERNEL)?;
         }
-        let exports = Exports::marked(symbols, marked).map_err(|r| r.error)?;
+        let exports = Exports::marked(symbols, marked);
         check_eq!(exports.find(c"twice".into()), Some((3, false)));
         check_eq!(exports.find(c"zeta".into()), Some((1, true)));
         check_eq!(exports.find(c"alpha".into()), Some((2, false)));
@@ -348,7 +352,7 @@ mod exports {
 
     #[test]
     fn exports_find_in_empty() -> Result {
-        let exports = Exports::marked(symbols(&[])?, KVec::new()).map_err(|r| r.error)?;
+        let exports = Exports::marked(symbols(&[])?, KVec::new());
         check_eq!(exports.find(c"a".into()), None);
         Ok(())
     }
