@@ -1,24 +1,39 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Atomic loads without a call.
+//! Atomic loads that are inlined.
+//!
+//! C header: [`include/asm-generic/barrier.h`](srctree/include/asm-generic/barrier.h)
+//!
+//! Only a reader that must be fast needs this. Everything else uses [`Atomic`].
 
 use kernel::sync::atomic::{
     Atomic,
     AtomicType, //
 };
 
-/// Reads an atomic, as `smp_load_acquire()`.
+/// Loads an atomic, as `smp_load_acquire()`.
 ///
-/// Inline, unlike [`Atomic::load()`]: the readers are made of this. On x86 the processor itself keeps
-/// a load in front of what follows, so only the compiler must be told.
+/// [`Atomic::load()`] orders the same, but calls a C helper.
+///
+/// Context: Any, NMI included.
+///
+/// # Examples
+///
+/// ```
+/// use kernel::sync::atomic::{Atomic, Release};
+///
+/// let ready = Atomic::new(0);
+/// ready.store(1, Release);
+/// assert_eq!(load_acquire(&ready), 1);
+/// ```
 #[inline(always)]
 pub(crate) fn load_acquire<T: AtomicType>(atomic: &Atomic<T>) -> T {
     const { assert!(cfg!(target_arch = "x86_64")) };
-    // SAFETY: The pointer is valid, and others access it atomically only, for which a volatile read
-    // is `READ_ONCE()`. An empty asm block is `barrier()`.
-    unsafe {
-        let value = atomic.as_ptr().read_volatile();
-        core::arch::asm!("");
-        value
-    }
+    // SAFETY: `as_ptr()` is valid for the borrow of `atomic`. Other threads access it only
+    // atomically, for which a volatile read is `READ_ONCE()`.
+    let value = unsafe { atomic.as_ptr().read_volatile() };
+    // x86 does not reorder a load with later accesses, so `barrier()` is enough.
+    // SAFETY: The block is empty.
+    unsafe { core::arch::asm!("") };
+    value
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Memory that its owner lends.
+//! Arrays that belong to C code.
 
 use core::{
     ops::Deref,
@@ -9,40 +9,57 @@ use core::{
 };
 use kernel::prelude::*;
 
-/// An array that somebody else owns and promised to keep.
+/// An array that belongs to C code, which keeps it alive and unchanged.
 ///
 /// # Invariants
 ///
-/// `ptr` is valid for reads of `len` elements, which do not change, for as long as this exists.
+/// - `ptr` is valid for reads of `len` elements while this exists.
+/// - The elements do not change while this exists.
+///
+/// # Examples
+///
+/// ```
+/// static LETTERS: [u8; 3] = *b"tdb";
+///
+/// // SAFETY: A static is valid for ever, and this one does not change.
+/// let letters = unsafe { Borrowed::new(LETTERS.as_ptr(), LETTERS.len()) };
+/// assert_eq!(letters.first(), Some(&b't'));
+///
+/// // C has null for an empty array.
+/// // SAFETY: `ptr` is null.
+/// let none = unsafe { Borrowed::<u8>::new(core::ptr::null(), 0) };
+/// assert!(none.is_empty());
+/// ```
 pub(crate) struct Borrowed<T> {
     ptr: NonNull<T>,
     len: usize,
 }
 
-// SAFETY: This only gives shared references to `T`.
+// SAFETY: A `Borrowed` gives access to shared references to `T` only, and `T` is `Sync`.
 unsafe impl<T: Sync> Send for Borrowed<T> {}
 
-// SAFETY: This only gives shared references to `T`.
+// SAFETY: A `Borrowed` gives access to shared references to `T` only, and `T` is `Sync`.
 unsafe impl<T: Sync> Sync for Borrowed<T> {}
 
 impl<T> Borrowed<T> {
-    /// Nothing.
+    /// Creates an empty array.
     pub(crate) const fn empty() -> Self {
-        // INVARIANT: A dangling pointer is valid for reads of nothing.
+        // INVARIANT: A dangling pointer is valid for reads of zero elements.
         Self {
             ptr: NonNull::dangling(),
             len: 0,
         }
     }
 
-    /// Borrows an array of C; nothing where `ptr` is null.
+    /// Borrows an array of `len` elements, or an empty one if `ptr` is null.
     ///
     /// # Safety
     ///
-    /// Unless null, `ptr` must be valid for reads of `len` elements that do not change for as long
-    /// as the result exists.
+    /// `ptr` must be null, or valid for reads of `len` elements that do not change while the result
+    /// exists.
     pub(crate) unsafe fn new(ptr: *const T, len: usize) -> Self {
-        // INVARIANT: By the requirement of this function.
+        // INVARIANT: By the safety requirements, a `ptr` that is not null is valid for reads of
+        // `len` elements, which do not change.
         NonNull::new(ptr.cast_mut()).map_or(Self::empty(), |ptr| Self { ptr, len })
     }
 }
@@ -52,16 +69,29 @@ impl<T> Deref for Borrowed<T> {
 
     #[inline]
     fn deref(&self) -> &[T] {
-        // SAFETY: By the type invariant.
+        // SAFETY: By the type invariants, `ptr` is valid for reads of `len` elements, which do not
+        // change while `self` is borrowed.
         unsafe { slice::from_raw_parts(self.ptr.as_ptr(), self.len) }
     }
 }
 
-/// An array of one's own or of somebody else's.
+/// An array that is either owned or borrowed from C code.
+///
+/// # Examples
+///
+/// ```
+/// let mut own = KVVec::new();
+/// own.push(7, GFP_KERNEL)?;
+/// assert_eq!(MaybeOwned::Own(own).first(), Some(&7));
+///
+/// let lent = MaybeOwned::Lent(Borrowed::<u32>::empty());
+/// assert!(lent.is_empty());
+/// # Ok::<(), Error>(())
+/// ```
 pub(crate) enum MaybeOwned<T> {
-    /// One's own.
+    /// Owned.
     Own(KVVec<T>),
-    /// Lent by its owner.
+    /// Borrowed from C code.
     Lent(Borrowed<T>),
 }
 

@@ -1,46 +1,66 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Callbacks of C.
+//! Callbacks into C code.
 
 use kernel::prelude::*;
 
-/// A C function and what it is to be called with.
+/// A C function, which may be missing, and its argument.
 ///
 /// # Invariants
 ///
-/// `func` may be called with `data`, in a context that may sleep, for as long as this exists.
+/// While this exists, `func` is [`None`] or may be called with `data` in a context that may sleep.
+///
+/// # Examples
+///
+/// ```
+/// unsafe extern "C" fn half(data: *mut c_void) -> usize {
+///     data as usize / 2
+/// }
+///
+/// // SAFETY: `half()` may be called with any number.
+/// let callback = unsafe { Callback::new(Some(half), 14 as *mut c_void) };
+/// assert_eq!(callback.call(), Some(7));
+///
+/// // SAFETY: There is no function.
+/// let none = unsafe { Callback::<usize>::new(None, core::ptr::null_mut()) };
+/// assert_eq!(none.call(), None);
+/// ```
 pub(crate) struct Callback<R> {
     func: Option<unsafe extern "C" fn(*mut c_void) -> R>,
     data: *mut c_void,
 }
 
-// SAFETY: By the type invariant any thread may call it.
+// SAFETY: By the type invariants, `func` may be called by any thread that may sleep.
 unsafe impl<R> Send for Callback<R> {}
 
-// SAFETY: By the type invariant any thread may call it.
+// SAFETY: By the type invariants, `func` may be called by any thread that may sleep.
 unsafe impl<R> Sync for Callback<R> {}
 
 impl<R> Callback<R> {
+    /// Creates a callback that passes `data` to `func`.
+    ///
     /// # Safety
     ///
-    /// `func`, where there is one, must be callable with `data` in a context that may sleep for as
-    /// long as the result exists.
+    /// While the result exists, `func` must be [`None`] or callable with `data` by any thread in a
+    /// context that may sleep, by several at a time.
     pub(crate) unsafe fn new(
         func: Option<unsafe extern "C" fn(*mut c_void) -> R>,
         data: *mut c_void,
     ) -> Self {
-        // INVARIANT: By the requirement of this function.
+        // INVARIANT: By the safety requirements, `func` is `None` or callable with `data`.
         Self { func, data }
     }
 
-    /// Whether there is a function.
+    /// Returns whether there is a function.
     pub(crate) fn is_some(&self) -> bool {
         self.func.is_some()
     }
 
-    /// Calls the function, where there is one. Sleeps as it does.
+    /// Calls the function and returns its result, or [`None`] if there is no function.
+    ///
+    /// Context: May sleep.
     pub(crate) fn call(&self) -> Option<R> {
-        // SAFETY: By the type invariant.
+        // SAFETY: By the type invariants, `func` may be called with `data` in this context.
         self.func.map(|f| unsafe { f(self.data) })
     }
 }

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! C strings.
+//! C strings without a length.
+//!
+//! C header: [`include/linux/string.h`](srctree/include/linux/string.h)
+//!
+//! These are for tables of names, which are compared and copied far more often than measured. Where
+//! the length is known, use [`CStr`].
 
 use core::{
     cmp::Ordering,
@@ -14,39 +19,55 @@ use kernel::{
     prelude::*, //
 };
 
-/// A string that ends in NUL and whose length nobody has counted yet.
+/// A C string whose length is not stored, one pointer wide.
 ///
 /// # Invariants
 ///
 /// The pointer leads to a NUL-terminated string that does not change during `'a`.
+///
+/// # Examples
+///
+/// ```
+/// let name = ThinCStr::from(c"filter");
+/// assert!(name.cmp(c"gilter".into()).is_lt());
+/// assert!(name.to_cstr() == c"filter");
+///
+/// let mut buf = [0; 4];
+/// assert!(name.copy_to(&mut buf) < 0);
+/// assert_eq!(&buf, b"fil\0");
+/// ```
 #[derive(Clone, Copy)]
 pub(crate) struct ThinCStr<'a>(NonNull<u8>, PhantomData<&'a [u8]>);
 
 impl<'a> ThinCStr<'a> {
+    /// Borrows a C string.
+    ///
     /// # Safety
     ///
     /// `ptr` must not be null, and must lead to a NUL-terminated string that does not change during
     /// `'a`.
     #[inline]
     pub(crate) unsafe fn from_ptr(ptr: *const c_char) -> Self {
-        // SAFETY: By the requirement of this function.
+        // SAFETY: By the safety requirements, `ptr` is not null.
         let ptr = unsafe { NonNull::new_unchecked(ptr.cast_mut()) };
-        // INVARIANT: By the requirement of this function.
+        // INVARIANT: By the safety requirements, `ptr` leads to a NUL-terminated string that does
+        // not change during `'a`.
         Self(ptr.cast(), PhantomData)
     }
 
-    /// The string's first byte.
+    /// Returns a pointer to the first byte.
     pub(super) fn as_ptr(self) -> *const c_char {
         self.0.as_ptr().cast_const().cast()
     }
 
-    /// The string with its length, which takes a pass over it.
+    /// Returns the string with its length, which takes a pass over it.
     pub(crate) fn to_cstr(self) -> &'a CStr {
-        // SAFETY: By the type invariant.
+        // SAFETY: By the type invariants, the pointer leads to a NUL-terminated string that does
+        // not change during `'a`.
         unsafe { CStr::from_char_ptr(self.as_ptr()) }
     }
 
-    /// Whether this is the empty string.
+    /// Returns whether the string is empty.
     #[inline]
     pub(crate) fn is_empty(self) -> bool {
         self.first() == 0
@@ -54,16 +75,16 @@ impl<'a> ThinCStr<'a> {
 
     #[inline]
     fn first(self) -> u8 {
-        // SAFETY: By the type invariant there is at least the NUL.
+        // SAFETY: By the type invariants, the pointer is valid for at least the NUL.
         unsafe { *self.0.as_ptr() }
     }
 
-    /// Whether this is one of the labels that kallsyms skips, as `is_mapping_symbol()`.
+    /// Returns whether kallsyms skips this label, as `is_mapping_symbol()`.
     pub(crate) fn is_mapping_symbol(self) -> bool {
         match self.first() {
             b'$' => true,
             c @ (b'.' | b'L') => {
-                // SAFETY: By the type invariant, what follows a byte that is not NUL is readable.
+                // SAFETY: The first byte is not NUL, so by the type invariants there is a second.
                 let second = unsafe { *self.0.as_ptr().wrapping_add(1) };
                 second == if c == b'.' { b'L' } else { b'0' }
             }
@@ -74,35 +95,41 @@ impl<'a> ThinCStr<'a> {
     /// Compares the bytes, as `strcmp()`.
     #[inline]
     pub(crate) fn cmp(self, other: ThinCStr<'_>) -> Ordering {
-        // SAFETY: By the type invariant both are NUL-terminated strings.
+        // SAFETY: By the type invariants, both pointers lead to NUL-terminated strings.
         unsafe { bindings::strcmp(self.as_ptr(), other.as_ptr()) }.cmp(&0)
     }
 
-    /// Copies the string, cut to what fits, and ends it in NUL, as `strscpy()`.
+    /// Copies the string and its NUL to `buf`, truncated to what fits, as `strscpy()`.
     ///
-    /// Returns the length that was copied, or `-E2BIG` where it was cut.
+    /// Returns the number of bytes copied without the NUL, or `-E2BIG` if the string was truncated.
     #[inline]
     pub(crate) fn copy_to(self, buf: &mut [u8]) -> isize {
-        // SAFETY: The destination is valid for its length, and the source is a string by the type
-        // invariant.
+        // SAFETY: `buf` is valid for writes of its length. By the type invariants, the source is a
+        // NUL-terminated string.
         unsafe { bindings::sized_strscpy(buf.as_mut_ptr().cast(), self.as_ptr(), buf.len()) }
     }
 }
 
-/// A hash of the string's bytes, as `full_name_hash()`.
+/// Returns a hash of the string's bytes, as `full_name_hash()`.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(full_name_hash(c"filter"), full_name_hash(c"filter"));
+/// ```
 #[inline]
 pub(crate) fn full_name_hash(s: &CStr) -> u32 {
     let len = s.count_bytes() as u32;
-    // SAFETY: The string has `len` bytes. The salt is a mere number.
+    // SAFETY: `s` is valid for reads of `len` bytes. The salt is not dereferenced.
     unsafe { bindings::full_name_hash(core::ptr::null(), s.as_char_ptr(), len) }
 }
 
 impl<'a, const N: usize> From<&'a [u8; N]> for ThinCStr<'a> {
-    /// What comes before the first NUL; nothing where the last byte is none.
+    /// Borrows the bytes before the first NUL, or the empty string if the last byte is not NUL.
     #[inline]
     fn from(bytes: &'a [u8; N]) -> Self {
         match bytes.last() {
-            // SAFETY: There is a NUL.
+            // SAFETY: The last byte is NUL, and the bytes are borrowed for `'a`.
             Some(0) => unsafe { Self::from_ptr(bytes.as_ptr().cast()) },
             _ => c"".into(),
         }
@@ -112,32 +139,45 @@ impl<'a, const N: usize> From<&'a [u8; N]> for ThinCStr<'a> {
 impl<'a> From<&'a CStr> for ThinCStr<'a> {
     #[inline]
     fn from(s: &'a CStr) -> Self {
-        // SAFETY: A `CStr` is a NUL-terminated string.
+        // SAFETY: A `CStr` is NUL-terminated, and it is borrowed for `'a`.
         unsafe { Self::from_ptr(s.as_char_ptr()) }
     }
 }
 
-/// Strings one behind the other, each ending in NUL, named by the offset of their first byte.
+/// A table of consecutive C strings, each named by the offset of its first byte, as in ELF.
 ///
 /// # Invariants
 ///
-/// The bytes are none, or the last one is NUL.
+/// The bytes are empty, or the last one is NUL.
+///
+/// # Examples
+///
+/// ```
+/// let table = StrTab::new(&b"\0load\0store\0"[..]).ok_or(EINVAL)?;
+/// assert!(table.get(6).to_cstr() == c"store");
+/// // Past the end.
+/// assert!(table.get(100).is_empty());
+///
+/// assert!(StrTab::new(&b"no NUL"[..]).is_none());
+/// # Ok::<(), Error>(())
+/// ```
 pub(crate) struct StrTab<B>(B);
 
 impl<B: Deref<Target = [u8]>> StrTab<B> {
-    /// Takes the bytes, or refuses them where the last is not NUL.
+    /// Creates a table of `bytes`, or returns [`None`] if the last byte is not NUL.
     pub(crate) fn new(bytes: B) -> Option<Self> {
         // INVARIANT: Checked here.
         matches!(bytes.last(), None | Some(0)).then_some(Self(bytes))
     }
 
-    /// The string at `offset`, or the empty one where that is past the end.
+    /// Returns the string at `offset`, or the empty string if `offset` is past the end.
     #[inline]
     pub(crate) fn get(&self, offset: u32) -> ThinCStr<'_> {
         if offset as usize >= self.0.len() {
             return c"".into();
         }
-        // SAFETY: By the type invariant there is a NUL at or behind every byte.
+        // SAFETY: `offset` is below the length, and by the type invariants the last byte is NUL.
+        // The bytes are borrowed with `self`.
         unsafe { ThinCStr::from_ptr(self.0.as_ptr().wrapping_add(offset as usize).cast()) }
     }
 }

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The kernel's own primitives made safe.
+//! Kernel primitives made safe.
 //!
-//! Nothing here knows what it is used for, so that any crate root beside `rust_modreg.rs` can say
+//! Nothing here knows what it is used for. Any crate root beside `rust_modreg.rs` can say
 //! `mod primitives;` too.
+//!
+//! The examples are built and run by `make test`. Each sees the items of its own file; `LOCK`
+//! stands for a `Mutex<()>` of `global_lock!`, and `module` for the argument of
+//! `kernel::Module::init()`.
 
 pub(crate) mod atomic;
 mod bindings;

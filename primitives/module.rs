@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Kernel modules and the tables that the loader made of them.
+//! Kernel modules, and the tables that the loader made for them.
 //!
 //! C header: [`include/linux/module.h`](srctree/include/linux/module.h)
 
@@ -18,16 +18,16 @@ use kernel::{
     str::CStrExt as _, //
 };
 
-/// Where a module stands in its life, as `enum module_state`.
+/// A module's state, as `enum module_state`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ModuleState {
-    /// It runs.
+    /// It is initialized.
     Live,
-    /// Its init function runs, or is about to.
+    /// It is loaded; its init function runs or is about to.
     Coming,
     /// It is being unloaded.
     Going,
-    /// The loader is still setting it up.
+    /// The loader is setting it up.
     Unformed,
 }
 
@@ -42,71 +42,90 @@ impl ModuleState {
     }
 }
 
-/// A kernel module.
+/// A loaded module.
 ///
 /// # Invariants
 ///
-/// The module stays loaded while this exists.
+/// The pointer leads to a module that stays loaded while this or a copy exists.
+///
+/// # Examples
+///
+/// ```
+/// // SAFETY: This module stays loaded while its code runs.
+/// let this = unsafe { Module::new(module.as_ptr()) }.ok_or(ENODEV)?;
+/// assert!(this.state() == ModuleState::Coming);
+/// pr_info!("taints of {}: {:#x}\n", this.name().to_str()?, this.taints());
+///
+/// assert!(this.try_get());
+/// this.put();
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Module(NonNull<bindings::module>);
 
-// SAFETY: What is reached through this may be used from any context.
+// SAFETY: By the type invariants the module stays loaded, and each method may be called by any
+// thread.
 unsafe impl Send for Module {}
 
-// SAFETY: As above.
+// SAFETY: By the type invariants the module stays loaded, and each method may be called by any
+// thread.
 unsafe impl Sync for Module {}
 
 impl Module {
-    /// Nothing where `ptr` is null, which stands for built-in code.
+    /// Borrows a module, or returns [`None`] if `ptr` is null, which stands for built-in code.
     ///
     /// # Safety
     ///
-    /// Unless null, `ptr` must be a module that stays loaded while the result or a copy exists.
+    /// `ptr` must be null or lead to a module that stays loaded while the result or a copy exists.
     pub(crate) unsafe fn new(ptr: *mut bindings::module) -> Option<Self> {
-        // INVARIANT: By the requirement of this function.
+        // INVARIANT: By the safety requirements, a `ptr` that is not null leads to a module that
+        // stays loaded.
         NonNull::new(ptr).map(Self)
     }
 
-    /// The module, for comparing.
+    /// Returns the module's address.
     pub(crate) fn as_ptr(self) -> *mut bindings::module {
         self.0.as_ptr()
     }
 
-    /// Its state.
+    /// Returns the module's state.
     pub(crate) fn state(self) -> ModuleState {
-        // SAFETY: By the type invariant.
+        // SAFETY: By the type invariants, the pointer leads to a loaded module.
         ModuleState::from_raw(unsafe { helpers::module_state(self.as_ptr()) } as u32)
     }
 
-    /// Its name.
+    /// Returns the module's name.
     pub(crate) fn name(&self) -> &CStr {
-        // SAFETY: By the type invariant; the loader ends the name in NUL and does not change it.
+        // SAFETY: By the type invariants, the pointer leads to a loaded module. Its name ends in
+        // NUL and does not change.
         unsafe { CStr::from_char_ptr((&raw const (*self.as_ptr()).name).cast()) }
     }
 
-    /// Its taint flags.
+    /// Returns the module's taint flags.
     pub(crate) fn taints(self) -> usize {
-        // SAFETY: By the type invariant.
+        // SAFETY: By the type invariants, the pointer leads to a loaded module.
         unsafe { (&raw const (*self.as_ptr()).taints).read_volatile() }
     }
 
-    /// Where its memory of one type begins, and how many bytes that is.
+    /// Returns the address and the size of the module's memory of one type.
     pub(crate) fn memory(self, kind: bindings::mod_mem_type) -> (usize, usize) {
-        // SAFETY: By the type invariant; there is an entry for each type.
+        // SAFETY: By the type invariants, the pointer leads to a loaded module.
         let memory = unsafe { (&raw const (*self.as_ptr()).mem).cast::<bindings::module_memory>() };
-        // SAFETY: As above. The loader changes the entries of init memory only, behind the LIVE
-        // event.
+        // SAFETY: `mem` has an entry for each type. The loader changes only those of init memory,
+        // after the LIVE event.
         let memory = unsafe { memory.add(kind as usize).read() };
         (memory.base as usize, memory.size as usize)
     }
 
-    /// Its symbol table: what it has during its init, or what stays after.
+    /// Returns the module's symbol table: with `init` the one of its init, otherwise the one that
+    /// stays.
     ///
     /// # Safety
     ///
-    /// `init` only where the module is COMING, and stays so during the call.
+    /// With `init`, the module must be COMING until this returns.
     pub(crate) unsafe fn kallsyms(self, init: bool) -> bindings::mod_kallsyms {
-        // SAFETY: By the type invariant; a COMING module's pointer leads to its init table.
+        // SAFETY: By the type invariants, the pointer leads to a loaded module. By the safety
+        // requirements, `kallsyms` is read only while it leads to the init table.
         unsafe {
             if init {
                 (*self.as_ptr()).kallsyms.read()
@@ -116,13 +135,13 @@ impl Module {
         }
     }
 
-    /// Its exported symbols.
+    /// Returns the module's exported symbols.
     pub(crate) fn ksymtab(self) -> Ksymtab {
-        // SAFETY: By the type invariant; the loader made as many flags as symbols, and neither
-        // changes.
+        // SAFETY: By the type invariants, the pointer leads to a loaded module. `flagstab` has
+        // `num_syms` bytes, which do not change while the module is loaded.
         unsafe {
             let (syms, flags) = ((*self.as_ptr()).syms, (*self.as_ptr()).flagstab);
-            // INVARIANT: As just said.
+            // INVARIANT: `syms` has `num_syms` entries, which do not change either.
             Ksymtab {
                 syms,
                 flags: Borrowed::new(flags, (*self.as_ptr()).num_syms as usize),
@@ -130,9 +149,12 @@ impl Module {
         }
     }
 
-    /// Its exception table. After its init, the kernel moves the pointer past init entries.
+    /// Returns the module's exception table.
+    ///
+    /// After the module's init, the loader moves the pointer past the entries of init code.
     pub(crate) fn extable(self) -> Borrowed<bindings::exception_table_entry> {
-        // SAFETY: By the type invariant; the entries stay as long as the module.
+        // SAFETY: By the type invariants, the pointer leads to a loaded module. Its exception table
+        // has `num_exentries` entries, which do not change while the module is loaded.
         unsafe {
             Borrowed::new(
                 (*self.as_ptr()).extable.cast_const(),
@@ -141,15 +163,19 @@ impl Module {
         }
     }
 
-    /// Pins the module, as `try_module_get()`. From any context.
+    /// Takes a reference, as `try_module_get()`, or returns `false` if the module is unloading.
+    ///
+    /// Context: Any, NMI included.
     pub(crate) fn try_get(self) -> bool {
-        // SAFETY: By the type invariant.
+        // SAFETY: By the type invariants, the pointer leads to a loaded module.
         unsafe { bindings::try_module_get(self.as_ptr()) }
     }
 
-    /// Gives back what [`Module::try_get`] pinned. From any context.
+    /// Drops a reference that [`Module::try_get`] took, as `module_put()`.
+    ///
+    /// Context: Any, NMI included.
     pub(crate) fn put(self) {
-        // SAFETY: By the type invariant.
+        // SAFETY: By the type invariants, the pointer leads to a loaded module.
         unsafe { bindings::module_put(self.as_ptr()) }
     }
 }
@@ -158,36 +184,54 @@ impl Module {
 ///
 /// # Invariants
 ///
-/// `syms` leads to as many `struct kernel_symbol` as `flags` has bytes; they do not change while
-/// this exists.
+/// - `syms` is valid for reads of as many `struct kernel_symbol` as `flags` has bytes.
+/// - The symbols and their names do not change while this exists.
+///
+/// # Examples
+///
+/// ```
+/// // SAFETY: This module stays loaded while its code runs.
+/// let this = unsafe { Module::new(module.as_ptr()) }.ok_or(ENODEV)?;
+/// let symbols = this.ksymtab();
+/// for i in 0..symbols.len() {
+///     let name = symbols.name(i).ok_or(EINVAL)?;
+///     let (value, gpl_only) = symbols.value(i).ok_or(EINVAL)?;
+///     pr_info!("{} {value:#x} {gpl_only}\n", name.to_cstr().to_str()?);
+/// }
+/// // Past the end.
+/// assert!(symbols.name(symbols.len()).is_none());
+/// # Ok::<(), Error>(())
+/// ```
 pub(crate) struct Ksymtab {
     syms: *const bindings::kernel_symbol,
     flags: Borrowed<u8>,
 }
 
-// SAFETY: The symbols are only read.
+// SAFETY: By the type invariants, the symbols may be read by any thread.
 unsafe impl Send for Ksymtab {}
 
-// SAFETY: The symbols are only read.
+// SAFETY: By the type invariants, the symbols may be read by any thread.
 unsafe impl Sync for Ksymtab {}
 
 impl Ksymtab {
-    /// How many symbols there are.
+    /// Returns the number of symbols.
     pub(crate) fn len(&self) -> usize {
         self.flags.len()
     }
 
-    /// The name of symbol `i`.
+    /// Returns the name of symbol `i`, or [`None`] if there is no such symbol.
     pub(crate) fn name(&self, i: usize) -> Option<ThinCStr<'_>> {
         self.flags.get(i)?;
-        // SAFETY: By the type invariant there is a symbol `i`, and its name ends in NUL.
+        // SAFETY: `flags` has an entry `i`, so by the type invariants `syms` has one too. Its name
+        // ends in NUL and does not change.
         Some(unsafe { ThinCStr::from_ptr(helpers::kernel_symbol_name(self.syms, i as u32)) })
     }
 
-    /// The address of symbol `i`, and whether it is for GPL-compatible callers only.
+    /// Returns the address of symbol `i` and whether only GPL-compatible callers may use it, or
+    /// [`None`] if there is no such symbol.
     pub(crate) fn value(&self, i: usize) -> Option<(usize, bool)> {
         let flags = *self.flags.get(i)?;
-        // SAFETY: By the type invariant there is a symbol `i`.
+        // SAFETY: `flags` has an entry `i`, so by the type invariants `syms` has one too.
         let value = unsafe { helpers::kernel_symbol_value(self.syms, i as u32) };
         Some((
             value,
@@ -196,12 +240,26 @@ impl Ksymtab {
     }
 }
 
-/// The address of the instruction that an exception entry is for, as `ex_to_insn()`.
+/// Returns the address of the instruction that an exception entry is for, as `ex_to_insn()`.
+///
+/// On architectures with relative tables the entry must be where the loader put it.
+///
+/// # Examples
+///
+/// ```
+/// // SAFETY: This module stays loaded while its code runs.
+/// let this = unsafe { Module::new(module.as_ptr()) }.ok_or(ENODEV)?;
+/// let table = this.extable();
+/// // The loader has sorted it.
+/// assert!(table.windows(2).all(|w| ex_to_insn(&w[0]) <= ex_to_insn(&w[1])));
+/// # Ok::<(), Error>(())
+/// ```
 pub(crate) fn ex_to_insn(entry: &bindings::exception_table_entry) -> usize {
-    // SAFETY: Only `entry` is read, in place.
+    // SAFETY: `entry` is valid for reads, and is read in place.
     unsafe { helpers::ex_to_insn(entry) }
 }
 
+/// Returns the state that a module notifier's `action` stands for.
 pub(super) fn notifier_state(action: usize) -> ModuleState {
     ModuleState::from_raw(action as u32)
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Reading memory that may not be there.
+//! Reads of memory that may not be mapped.
 //!
 //! C header: [`include/linux/uaccess.h`](srctree/include/linux/uaccess.h)
 
@@ -10,11 +10,20 @@ use kernel::{
     prelude::*, //
 };
 
-/// The word at `addr`, or nothing where it cannot be read, as `get_kernel_nofault()`. From any
-/// context.
+/// Returns the word at `addr`, or [`None`] if it cannot be read, as `get_kernel_nofault()`.
+///
+/// Context: Any, NMI included.
+///
+/// # Examples
+///
+/// ```
+/// let word = 7usize;
+/// assert_eq!(read_word((&raw const word).addr()), Some(7));
+/// assert_eq!(read_word(8), None);
+/// ```
 pub(crate) fn read_word(addr: usize) -> Option<usize> {
     let mut word = 0usize;
-    // SAFETY: The destination is valid; any source address will do.
+    // SAFETY: `word` is valid for writes of its size. The source may be any address.
     let err = unsafe {
         bindings::copy_from_kernel_nofault(
             (&raw mut word).cast(),

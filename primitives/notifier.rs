@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The kernel's notifier chains.
+//! Notifier chains.
 //!
 //! C header: [`include/linux/notifier.h`](srctree/include/linux/notifier.h)
 
@@ -18,28 +18,31 @@ use kernel::{
     types::Opaque, //
 };
 
-/// A callback on a notifier chain; off the chain when dropped.
+/// A callback on a notifier chain, which dropping this removes.
 ///
 /// # Invariants
 ///
-/// `nb` is on the chain that `unregister` takes it off, and stays where it is.
+/// - `nb` is on the chain that `unregister` removes it from.
+/// - `nb` does not move.
 #[must_use = "the callback is taken off the chain when this is dropped"]
 pub(crate) struct Registration {
     nb: KBox<Opaque<bindings::notifier_block>>,
     unregister: unsafe fn(*mut bindings::notifier_block),
 }
 
-// SAFETY: The chains are locked.
+// SAFETY: A chain's lock allows any thread to remove the callback.
 unsafe impl Send for Registration {}
 
-// SAFETY: A shared reference gives access to nothing.
+// SAFETY: No method takes a shared reference.
 unsafe impl Sync for Registration {}
 
 impl Registration {
+    /// Adds `call` to a chain.
+    ///
     /// # Safety
     ///
-    /// `register` must put a block on a chain that calls `call` as it expects, and `unregister`
-    /// take it off.
+    /// - `register` must add a block to a chain that passes `call` the arguments that it requires.
+    /// - `unregister` must remove the block from that chain, and wait for running calls.
     unsafe fn new(
         call: unsafe extern "C" fn(*mut bindings::notifier_block, c_ulong, *mut c_void) -> c_int,
         priority: i32,
@@ -54,45 +57,76 @@ impl Registration {
             }),
             GFP_KERNEL,
         )?;
-        // SAFETY: By the requirement of this function; the block stays where it is until it is
-        // taken off.
+        // SAFETY: By the safety requirements, the chain passes `call` what it requires. `nb` is on
+        // the heap and is freed only after `drop()` has removed it.
         to_result(unsafe { register(nb.get()) })?;
-        // INVARIANT: It was just put on the chain.
+        // INVARIANT: `register` has added `nb` to the chain.
         Ok(Self { nb, unregister })
     }
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant.
+        // SAFETY: By the type invariants, `nb` is on the chain that `unregister` removes it from.
         unsafe { (self.unregister)(self.nb.get()) };
     }
 }
 
-/// Follows modules through their lives.
+/// A callback on the module notifier chain.
 pub(crate) trait ModuleNotify {
-    /// `module` has reached `state`. May sleep; the module stays loaded until this returns.
+    /// Called when `module` has reached `state`; the module stays loaded until this returns.
+    ///
+    /// Context: May sleep.
     fn module_state(module: Module, state: ModuleState);
 }
 
-/// Puts `T` on the module notifier chain, as `register_module_notifier()`, behind all others.
+/// Adds `T` at the end of the module notifier chain, as `register_module_notifier()`.
+///
+/// Context: May sleep.
+///
+/// # Errors
+///
+/// `ENOMEM` if there is no memory.
+///
+/// # Examples
+///
+/// ```
+/// use crate::primitives::module::{Module, ModuleState};
+///
+/// struct Unloads;
+///
+/// impl ModuleNotify for Unloads {
+///     fn module_state(module: Module, state: ModuleState) {
+///         if state == ModuleState::Going {
+///             pr_info!("{} is unloaded\n", module.name().to_str().unwrap_or("?"));
+///         }
+///     }
+/// }
+///
+/// let registration = register_module_notifier::<Unloads>()?;
+/// // No call runs after this.
+/// drop(registration);
+/// # Ok::<(), Error>(())
+/// ```
 pub(crate) fn register_module_notifier<T: ModuleNotify>() -> Result<Registration> {
     /// # Safety
     ///
-    /// `module` must be a module that stays loaded until this returns.
+    /// `module` must lead to a module that stays loaded until this returns.
     unsafe extern "C" fn call<T: ModuleNotify>(
         _nb: *mut bindings::notifier_block,
         action: c_ulong,
         module: *mut c_void,
     ) -> c_int {
-        // SAFETY: By the requirement of this function.
+        // SAFETY: By the safety requirements, `module` leads to a module that stays loaded until
+        // the callback has returned.
         if let Some(module) = unsafe { Module::new(module.cast()) } {
             T::module_state(module, notifier_state(action));
         }
         bindings::NOTIFY_OK as c_int
     }
 
-    // SAFETY: The functions belong together, and this chain passes a module.
+    // SAFETY: The two functions are of one chain, which passes a module that stays loaded, and
+    // whose lock `unregister_module_notifier()` takes.
     unsafe {
         Registration::new(
             call::<T>,
@@ -105,11 +139,11 @@ pub(crate) fn register_module_notifier<T: ModuleNotify>() -> Result<Registration
     }
 }
 
-/// Where an oops or a panic happened.
+/// The place of an oops or a panic.
 pub(crate) struct Trouble {
-    /// The address of the instruction, where it is known.
+    /// The address of the instruction, or [`None`] if it is not known.
     pub(crate) ip: Option<usize>,
-    /// The part of the stack that was in use; it may be on any stack, and unreadable.
+    /// The used part of the stack, which may be any stack and may be unreadable.
     pub(crate) stack: core::ops::Range<usize>,
 }
 
@@ -123,14 +157,39 @@ impl Trouble {
     }
 }
 
-/// Is told of oopses and panics.
+/// A callback for oopses and panics.
 pub(crate) trait TroubleNotify {
-    /// The kernel has reported an oops, or is about to stop. Called in any context, an NMI
-    /// included.
+    /// Called after the kernel has reported an oops, or before it stops in a panic.
+    ///
+    /// Context: Any, NMI included.
     fn trouble(at: &Trouble);
 }
 
-/// Puts `T` on the die chain, for oopses, as `register_die_notifier()`.
+/// Adds `T` to the die chain for oopses of the kernel, as `register_die_notifier()`.
+///
+/// Context: May sleep.
+///
+/// # Errors
+///
+/// `ENOMEM` if there is no memory.
+///
+/// # Examples
+///
+/// ```
+/// struct Report;
+///
+/// impl TroubleNotify for Report {
+///     fn trouble(at: &Trouble) {
+///         if let Some(ip) = at.ip {
+///             pr_info!("oops at {ip:#x}\n");
+///         }
+///     }
+/// }
+///
+/// let registration = register_die_notifier::<Report>()?;
+/// drop(registration);
+/// # Ok::<(), Error>(())
+/// ```
 pub(crate) fn register_die_notifier<T: TroubleNotify>() -> Result<Registration> {
     /// # Safety
     ///
@@ -141,12 +200,12 @@ pub(crate) fn register_die_notifier<T: TroubleNotify>() -> Result<Registration> 
         args: *mut c_void,
     ) -> c_int {
         if action as helpers::die_val == helpers::die_val_DIE_OOPS {
-            // SAFETY: By the requirement of this function.
+            // SAFETY: By the safety requirements, `args` points to a `struct die_args`.
             let regs = unsafe { (*args.cast::<helpers::die_args>()).regs };
-            // SAFETY: The chain passes valid registers or none.
+            // SAFETY: The chain passes registers that are null or valid, and these are not null.
             let kernel = NonNull::new(regs).filter(|r| unsafe { !helpers::user_mode(r.as_ptr()) });
             if let Some(regs) = kernel.map(NonNull::as_ptr) {
-                // SAFETY: The registers are valid, as above.
+                // SAFETY: `regs` is not null, so the registers are valid.
                 let (ip, sp) = unsafe {
                     (
                         helpers::instruction_pointer(regs),
@@ -159,7 +218,8 @@ pub(crate) fn register_die_notifier<T: TroubleNotify>() -> Result<Registration> 
         bindings::NOTIFY_DONE as c_int
     }
 
-    // SAFETY: The functions belong together, and this chain passes `die_args`.
+    // SAFETY: The two functions are of one chain, which passes a `struct die_args`, and which
+    // `unregister_die_notifier()` waits for.
     unsafe {
         Registration::new(
             call::<T>,
@@ -172,11 +232,33 @@ pub(crate) fn register_die_notifier<T: TroubleNotify>() -> Result<Registration> 
     }
 }
 
-/// Puts `T` on the panic chain, `panic_notifier_list`.
+/// Adds `T` to the panic chain, `panic_notifier_list`.
+///
+/// Context: May sleep.
+///
+/// # Errors
+///
+/// `ENOMEM` if there is no memory.
+///
+/// # Examples
+///
+/// ```
+/// struct Report;
+///
+/// impl TroubleNotify for Report {
+///     fn trouble(at: &Trouble) {
+///         pr_info!("panic with the stack at {:#x}\n", at.stack.start);
+///     }
+/// }
+///
+/// let registration = register_panic_notifier::<Report>()?;
+/// drop(registration);
+/// # Ok::<(), Error>(())
+/// ```
 pub(crate) fn register_panic_notifier<T: TroubleNotify>() -> Result<Registration> {
     /// # Safety
     ///
-    /// None; nothing of what is passed is read.
+    /// None: no argument is used.
     unsafe extern "C" fn call<T: TroubleNotify>(
         _nb: *mut bindings::notifier_block,
         _action: c_ulong,
@@ -188,7 +270,8 @@ pub(crate) fn register_panic_notifier<T: TroubleNotify>() -> Result<Registration
         bindings::NOTIFY_DONE as c_int
     }
 
-    // SAFETY: The functions belong together, and `call` reads nothing of what it is passed.
+    // SAFETY: The two functions are of one chain, which the second one waits for. `call` uses no
+    // argument.
     unsafe {
         Registration::new(
             call::<T>,

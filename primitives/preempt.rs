@@ -9,16 +9,14 @@ use kernel::types::NotThreadSafe;
 
 /// Evidence that preemption is disabled on the current CPU.
 ///
-/// This is the read side of everything that is removed under `stop_machine()`: the stopper threads
-/// cannot run on a CPU while a guard lives there. [`rcu::Guard`] is not enough for that, since on a
-/// preemptible kernel a task may be preempted inside `rcu_read_lock()`, and then `stop_machine()`
-/// does not wait for it. Conversely, since Linux 4.20 an RCU grace period waits for regions with
-/// preemption disabled too, so that this guard also is a read side for
-/// [`call_rcu()`](crate::primitives::rcu).
+/// This is the read side of everything that is removed under `stop_machine()`: no stopper thread
+/// runs on a CPU while a guard lives there. [`rcu::Guard`] is not enough: a preemptible kernel may
+/// preempt a task inside `rcu_read_lock()`, and `stop_machine()` does not wait for that task.
+///
+/// An RCU grace period waits for regions with preemption disabled too (since Linux 4.20), so this
+/// is a read side for [`call_rcu()`](crate::primitives::rcu) as well.
 ///
 /// The type is explicitly not `Send` because this property is per CPU.
-///
-/// May be created in any context, an NMI included.
 ///
 /// # Invariants
 ///
@@ -28,7 +26,8 @@ use kernel::types::NotThreadSafe;
 ///
 /// ```
 /// let guard = PreemptGuard::new();
-/// // No stop_machine() and no grace period ends before this.
+/// assert!(!preemptible());
+/// // `stop_machine()` and grace periods of other CPUs wait for this.
 /// drop(guard);
 /// ```
 ///
@@ -37,11 +36,13 @@ pub(crate) struct PreemptGuard(NotThreadSafe);
 
 impl PreemptGuard {
     /// Disables preemption until the guard is dropped, as `preempt_disable()`.
+    ///
+    /// Context: Any, NMI included.
     #[inline]
     pub(crate) fn new() -> Self {
         // SAFETY: An FFI call with no additional requirements.
         unsafe { bindings::preempt_disable() };
-        // INVARIANT: Preemption was just disabled above.
+        // INVARIANT: Preemption was disabled above.
         Self(NotThreadSafe)
     }
 }
@@ -49,13 +50,25 @@ impl PreemptGuard {
 impl Drop for PreemptGuard {
     #[inline]
     fn drop(&mut self) {
-        // SAFETY: By the type invariant, this CPU's preemption count includes this guard.
+        // SAFETY: By the type invariants, the current CPU's preemption count includes this guard.
         unsafe { bindings::preempt_enable() };
     }
 }
 
-/// Whether the caller may sleep as far as preemption, interrupts and RCU are concerned, as
-/// `preemptible()` and `rcu_preempt_depth()`.
+/// Returns whether preemption, interrupts and RCU allow the caller to sleep, as `preemptible()`
+/// with `rcu_preempt_depth()`.
+///
+/// Context: Any, NMI included.
+///
+/// # Examples
+///
+/// ```
+/// use kernel::sync::rcu;
+///
+/// let guard = rcu::read_lock();
+/// assert!(!preemptible());
+/// drop(guard);
+/// ```
 #[inline]
 pub(crate) fn preemptible() -> bool {
     // SAFETY: FFI calls with no additional requirements.

@@ -5,10 +5,10 @@
 //! C header: [`include/linux/rcupdate.h`](srctree/include/linux/rcupdate.h)
 //!
 //! An [`RcuCell`] publishes a value to readers that hold a [`PreemptGuard`]. Only the holder of the
-//! cell's lock replaces it, and what it replaced comes back as [`Retired`]: a value that nobody new
-//! can find but that readers may still hold. There are two ways out of that state, and both wait
-//! for the readers: [`stop_machine()`](super::stop_machine::stop_machine), which gives the value
-//! back, and dropping it, which leaves the freeing to `call_rcu()`.
+//! cell's lock replaces the value, and gets the old one as [`Retired`]: new readers cannot find it,
+//! but earlier ones may still use it. There are two ways out of that state, and both wait for those
+//! readers: [`stop_machine()`](super::stop_machine::stop_machine) gives the value back, and
+//! dropping it frees it after a grace period.
 
 use super::{
     atomic::load_acquire,
@@ -42,24 +42,36 @@ use kernel::{
     types::Opaque,
 };
 
-/// Evidence that the global lock `B` is held for `'a`, and that nobody else has this evidence.
+/// Evidence that the global lock `B` is held during `'a`.
 ///
-/// Unlike a lock guard it may be handed to another thread for that time, for instance to the one
-/// that runs a `stop_machine()` callback while the lock's owner waits for it.
+/// There is one such value at a time. Unlike a lock guard it may be sent to another thread, for
+/// instance to the one that runs a `stop_machine()` callback while the lock's holder waits.
 ///
 /// # Invariants
 ///
-/// The global lock `B` is held throughout `'a`.
+/// - `_guard`: `B` is held throughout `'a`.
+/// - `_guard`: No other `Held<'_, B>` can be used during `'a`.
+///
+/// # Examples
+///
+/// ```
+/// let mut lock = LOCK.lock();
+/// let mut held = Held::new(&mut lock);
+/// // Pass `&held` to read, `&mut held` to write.
+/// # let cell: RcuCell<u32, LOCK> = RcuCell::empty();
+/// assert!(cell.load_held(&held).is_none());
+/// assert!(cell.replace(None, &mut held).is_none());
+/// ```
 pub(crate) struct Held<'a, B: GlobalLockBackend> {
     _guard: PhantomData<&'a mut ()>,
     _lock: PhantomData<fn(B)>,
 }
 
 impl<'a, B: GlobalLockBackend> Held<'a, B> {
-    /// Takes the evidence from the lock's guard, which stays borrowed meanwhile.
+    /// Creates the evidence from the lock's guard, and borrows the guard for as long.
     #[inline]
     pub(crate) fn new(_guard: &'a mut GlobalGuard<B>) -> Self {
-        // INVARIANT: The guard holds the lock, and it lives as long as its borrow.
+        // INVARIANT: The guard holds the lock during its borrow, which is exclusive.
         Self {
             _guard: PhantomData,
             _lock: PhantomData,
@@ -67,7 +79,7 @@ impl<'a, B: GlobalLockBackend> Held<'a, B> {
     }
 }
 
-/// An allocation that RCU can free: a value beside the `rcu_head` that its freeing needs.
+/// A value with the `rcu_head` that frees it after a grace period.
 #[repr(C)]
 pub(crate) struct RcuBox<T> {
     head: Opaque<bindings::callback_head>,
@@ -75,7 +87,9 @@ pub(crate) struct RcuBox<T> {
 }
 
 impl<T> RcuBox<T> {
-    /// Allocates a box. May sleep.
+    /// Allocates memory for `value`.
+    ///
+    /// Context: May sleep.
     pub(crate) fn new(value: T) -> Result<KBox<Self>, AllocError> {
         KBox::new(
             Self {
@@ -103,101 +117,125 @@ impl<T> DerefMut for RcuBox<T> {
     }
 }
 
-// SAFETY: `head` is only touched by the box's single owner or by RCU after that.
+// SAFETY: Only the owner uses `head`, and after it RCU. `T` is `Send`.
 unsafe impl<T: Send> Send for RcuBox<T> {}
 
-// SAFETY: A shared reference gives access to `value` only.
+// SAFETY: A shared reference gives access to `value` only, and `T` is `Sync`.
 unsafe impl<T: Sync> Sync for RcuBox<T> {}
 
-/// Something that readers may still hold though nobody new can find it.
+/// A value that is unpublished but may still be in use by readers.
 ///
 /// # Safety
 ///
-/// Implementers must give up their value in [`Retire::reclaim`] only, or by a way that waits for
-/// the readers itself.
+/// An implementer must give the value back in [`Retire::reclaim`] only. Where it frees the value
+/// otherwise, it must wait for the readers first.
 pub(crate) unsafe trait Retire {
-    /// What is left once all readers are gone.
+    /// The value once no reader uses it.
     type Output;
 
-    /// Takes the value back.
+    /// Gives the value back.
     ///
     /// # Safety
     ///
-    /// Every reader that could have found the value before it was retired must have dropped its
+    /// Every reader that may have found the value before it was unpublished must have dropped its
     /// [`PreemptGuard`].
     unsafe fn reclaim(self) -> Self::Output;
 }
 
-// SAFETY: There is no value.
+// SAFETY: There is no value to give back.
 unsafe impl Retire for () {
     type Output = ();
 
     unsafe fn reclaim(self) {}
 }
 
-// SAFETY: Left to the member.
+// SAFETY: The member alone gives its value back.
 unsafe impl<R: Retire> Retire for Option<R> {
     type Output = Option<R::Output>;
 
     unsafe fn reclaim(self) -> Option<R::Output> {
-        // SAFETY: By the requirement of this function.
+        // SAFETY: By the safety requirements, the readers of all members are gone.
         self.map(|r| unsafe { r.reclaim() })
     }
 }
 
-// SAFETY: Left to the members.
+// SAFETY: The members alone give their values back.
 unsafe impl<A: Retire, B: Retire> Retire for (A, B) {
     type Output = (A::Output, B::Output);
 
     unsafe fn reclaim(self) -> Self::Output {
-        // SAFETY: By the requirement of this function.
+        // SAFETY: By the safety requirements, the readers of all members are gone.
         unsafe { (self.0.reclaim(), self.1.reclaim()) }
     }
 }
 
-// SAFETY: Left to the members.
+// SAFETY: The members alone give their values back.
 unsafe impl<R: Retire> Retire for KVec<R> {
     type Output = ();
 
     unsafe fn reclaim(self) {
         for r in self {
-            // SAFETY: By the requirement of this function.
+            // SAFETY: By the safety requirements, the readers of all members are gone.
             drop(unsafe { r.reclaim() });
         }
     }
 }
 
-/// A value that was published and is so no more.
+/// A value that was published, and that new readers cannot find.
 ///
-/// Dropping it frees it after a grace period, by `call_rcu()`; not from NMI context.
+/// Dropping it frees the value after a grace period, as `call_rcu()`, which must not be done in an
+/// NMI. A module whose code frees such values calls [`rcu_barrier()`] before it is unloaded.
 ///
 /// # Invariants
 ///
-/// The pointer is owned, came from a `KBox`, and no [`RcuCell`] or list leads to it.
+/// - The pointer is owned and came from a `KBox`.
+/// - No [`RcuCell`] and no list leads to it.
+///
+/// # Examples
+///
+/// ```
+/// let cell: RcuCell<u32, LOCK> = RcuCell::empty();
+/// let new = RcuBox::new(1)?;
+///
+/// let mut lock = LOCK.lock();
+/// let mut held = Held::new(&mut lock);
+/// assert!(cell.replace(Some(new), &mut held).is_none());
+/// let retired = cell.replace(None, &mut held);
+/// drop(lock);
+///
+/// // Frees 1 after a grace period.
+/// drop(retired);
+/// // Waits for that.
+/// rcu_barrier();
+/// # Ok::<(), Error>(())
+/// ```
 pub(crate) struct Retired<T: Send + 'static>(NonNull<RcuBox<T>>);
 
-// SAFETY: The owner of a `Retired` owns the value.
+// SAFETY: By the type invariants, this owns the value, and `T` is `Send`.
 unsafe impl<T: Send> Send for Retired<T> {}
 
 impl<T: Send> Retired<T> {
+    /// Takes over a value that was unpublished.
+    ///
     /// # Safety
     ///
-    /// The pointer must come from [`KBox::into_raw`], and the caller must own it and have made it
-    /// unreachable for new readers.
+    /// - `ptr` must come from [`KBox::into_raw`], and the caller must own it.
+    /// - No [`RcuCell`] and no list may lead to `ptr`.
     pub(super) unsafe fn new(ptr: NonNull<RcuBox<T>>) -> Self {
-        // INVARIANT: By the requirement of this function.
+        // INVARIANT: By the safety requirements, `ptr` is owned, came from a `KBox` and is
+        // unpublished.
         Self(ptr)
     }
 }
 
-// SAFETY: Without `reclaim()`, the value is freed after a grace period.
+// SAFETY: `reclaim()` gives the value back; `drop()` frees it after a grace period.
 unsafe impl<T: Send> Retire for Retired<T> {
     type Output = KBox<RcuBox<T>>;
 
     unsafe fn reclaim(self) -> Self::Output {
         let this = ManuallyDrop::new(self);
-        // SAFETY: By the type invariant the pointer is owned and came from a `KBox`; by the
-        // requirement of this function nobody else uses it.
+        // SAFETY: By the type invariants, the pointer is owned and came from a `KBox`. By the
+        // safety requirements, no reader uses it, and new ones cannot find it.
         unsafe { KBox::from_raw(this.0.as_ptr()) }
     }
 }
@@ -208,48 +246,58 @@ impl<T: Send> Drop for Retired<T> {
         ///
         /// `head` must be the first member of an owned `RcuBox<T>` that came from a `KBox`.
         unsafe extern "C" fn free<T>(head: *mut bindings::callback_head) {
-            // SAFETY: By the requirement of this function; RCU calls it after the last reader.
+            // SAFETY: By the safety requirements, `head` is the first member of an owned
+            // `RcuBox<T>` that came from a `KBox`.
             drop(unsafe { KBox::from_raw(head.cast::<RcuBox<T>>()) });
         }
 
         let head = self.0.cast::<bindings::callback_head>().as_ptr();
-        // SAFETY: `head` is the first member of a `repr(C)` allocation that this owns and hands
-        // over. `T` is `Send`, so any context may drop it.
+        // SAFETY: `head` is the first member of a `repr(C)` type. By the type invariants, it is
+        // owned, came from a `KBox` and is unpublished, so after a grace period no reader uses it.
+        // `T` is `Send`, so another thread may drop it.
         unsafe { bindings::call_rcu(head, Some(free::<T>)) };
     }
 }
 
-/// Waits until everything that was dropped as [`Retired`] is freed. Sleeps.
+/// Waits until every dropped [`Retired`] is freed, as `rcu_barrier()`.
 ///
-/// A module calls this before its text goes, since the callbacks are part of it.
+/// A module calls this before it is unloaded, since the RCU callbacks are in its text. The kernel
+/// crate has this function since Linux 7.3 only.
+///
+/// Context: May sleep.
 pub(crate) fn rcu_barrier() {
-    // SAFETY: May always be called in a context that may sleep.
+    // SAFETY: An FFI call with no additional requirements.
     unsafe { bindings::rcu_barrier() };
 }
 
-/// An RCU-protected pointer, written under the global lock `B`.
+/// An RCU-protected pointer that is written under the global lock `B`.
 ///
 /// # Invariants
 ///
-/// The pointer is null, or it came from a `KBox` that the cell owns.
+/// - `ptr` is null, or came from a `KBox` and is owned by the cell.
+/// - `ptr` is written only by the holder of `B`.
 ///
 /// # Examples
 ///
 /// ```
+/// use crate::primitives::preempt::PreemptGuard;
+///
 /// let cell: RcuCell<u32, LOCK> = RcuCell::empty();
 ///
 /// let mut lock = LOCK.lock();
-/// let _none = cell.replace(Some(RcuBox::new(1)?), &mut Held::new(&mut lock));
+/// let mut held = Held::new(&mut lock);
+/// assert!(cell.replace(Some(RcuBox::new(1)?), &mut held).is_none());
 ///
+/// // A reader needs no lock.
 /// let guard = PreemptGuard::new();
 /// assert_eq!(cell.load(&guard), Some(&1));
 /// drop(guard);
 ///
-/// let old = cell.replace(Some(RcuBox::new(2)?), &mut Held::new(&mut lock));
-/// // No reader finds 1 any more, but one may still look at it.
+/// let old = cell.replace(Some(RcuBox::new(2)?), &mut held);
 /// drop(lock);
-/// // It is freed after a grace period.
+/// // New readers find 2. Earlier ones may still use 1, which is freed after a grace period.
 /// drop(old);
+/// # Ok::<(), Error>(())
 /// ```
 pub(crate) struct RcuCell<T: Send + Sync + 'static, B: GlobalLockBackend> {
     ptr: Atomic<*mut RcuBox<T>>,
@@ -258,9 +306,9 @@ pub(crate) struct RcuCell<T: Send + Sync + 'static, B: GlobalLockBackend> {
 }
 
 impl<T: Send + Sync, B: GlobalLockBackend> RcuCell<T, B> {
-    /// A cell that holds nothing.
+    /// Creates a cell without a value.
     pub(crate) const fn empty() -> Self {
-        // INVARIANT: The pointer is null.
+        // INVARIANT: `ptr` is null.
         Self {
             ptr: Atomic::new(ptr::null_mut()),
             _owns: PhantomData,
@@ -268,23 +316,27 @@ impl<T: Send + Sync, B: GlobalLockBackend> RcuCell<T, B> {
         }
     }
 
-    /// What the cell holds, as `rcu_dereference()`. From any context.
+    /// Returns the value, as `rcu_dereference()`, or [`None`] if there is none.
+    ///
+    /// Context: Any, NMI included.
     #[inline]
     pub(crate) fn load<'g>(&'g self, _guard: &'g PreemptGuard) -> Option<&'g T> {
-        // SAFETY: By the type invariant the pointer is null or valid. What `replace()` takes out is
-        // reclaimed only after the guard is dropped, and the cell itself outlives the borrow.
+        // SAFETY: By the type invariants, `ptr` is null or valid. `Retired` keeps a value that was
+        // replaced until the guard is dropped, and the cell is borrowed for as long.
         unsafe { load_acquire(&self.ptr).as_ref() }.map(|b| &**b)
     }
 
-    /// What the cell holds, read by its writer, as `rcu_dereference_protected()`.
+    /// Returns the value to a holder of the lock, as `rcu_dereference_protected()`, or [`None`] if
+    /// there is none.
     #[inline]
     pub(crate) fn load_held<'h>(&'h self, _held: &'h Held<'_, B>) -> Option<&'h T> {
-        // SAFETY: By the type invariant the pointer is null or valid, and `replace()` needs the
-        // evidence that is borrowed here, so nobody writes it meanwhile.
+        // SAFETY: By the type invariants, `ptr` is null or valid. `replace()` needs `_held`
+        // exclusively, so there is no writer during the borrow.
         unsafe { self.ptr.as_ptr().read().as_ref() }.map(|b| &**b)
     }
 
-    /// Publishes `new`, as `rcu_replace_pointer()`, and gives back what was there.
+    /// Publishes `new`, as `rcu_replace_pointer()`, and returns the old value, or [`None`] if there
+    /// was none.
     pub(crate) fn replace(
         &self,
         new: Option<KBox<RcuBox<T>>>,
@@ -292,18 +344,34 @@ impl<T: Send + Sync, B: GlobalLockBackend> RcuCell<T, B> {
     ) -> Option<Retired<T>> {
         // Modelled, with the wait for readers, in tests/litmus/rcu-replace.litmus.
         let old = self.ptr.load(Relaxed);
-        // INVARIANT: The pointer is null or comes from a `KBox`, owned from here.
+        // INVARIANT: The new pointer is null or came from a `KBox`, which the cell takes over.
         self.ptr
             .store(new.map_or(ptr::null_mut(), KBox::into_raw), Release);
-        // SAFETY: By the type invariant `old` came from a `KBox` that the cell owned. Only one
-        // writer is here at a time, so it is taken once, and the store made it unreachable.
+        // SAFETY: By the type invariants, `old` came from a `KBox` and was owned by the cell.
+        // `_held` excludes other writers, so it is taken once. The store above has unpublished it.
         NonNull::new(old).map(|p| unsafe { Retired::new(p) })
     }
 }
 
-/// Evidence that allows to read an [`RcuCell`]: a reader's guard, or the writers' lock.
+/// Evidence that allows reading an [`RcuCell`]: a reader's guard or the writers' lock.
+///
+/// # Examples
+///
+/// ```
+/// use crate::primitives::preempt::PreemptGuard;
+///
+/// /// Serves readers and writers.
+/// fn number<'a, R: RcuRead<'a, LOCK>>(cell: &'a RcuCell<u32, LOCK>, by: R) -> u32 {
+///     by.read(cell).copied().unwrap_or(0)
+/// }
+///
+/// let cell = RcuCell::empty();
+/// assert_eq!(number(&cell, &PreemptGuard::new()), 0);
+/// let mut lock = LOCK.lock();
+/// assert_eq!(number(&cell, &Held::new(&mut lock)), 0);
+/// ```
 pub(crate) trait RcuRead<'a, B: GlobalLockBackend>: Copy {
-    /// What `cell` holds.
+    /// Returns the value of `cell`, or [`None`] if there is none.
     fn read<T: Send + Sync>(self, cell: &'a RcuCell<T, B>) -> Option<&'a T>;
 }
 
@@ -325,8 +393,8 @@ impl<T: Send + Sync, B: GlobalLockBackend> Drop for RcuCell<T, B> {
     fn drop(&mut self) {
         let ptr = self.ptr.load(Relaxed);
         if !ptr.is_null() {
-            // SAFETY: By the type invariant the cell owns the pointer. Readers borrow the cell, so
-            // there are none.
+            // SAFETY: By the type invariants, `ptr` came from a `KBox` and is owned by the cell.
+            // Readers borrow the cell, so there are none.
             drop(unsafe { KBox::from_raw(ptr) });
         }
     }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The kernel's RCU list.
+//! RCU lists.
 //!
 //! C header: [`include/linux/rculist.h`](srctree/include/linux/rculist.h)
+//!
+//! Where no reader runs without a lock, use [`kernel::list::List`].
 
 use super::bindings as helpers;
 use super::{
@@ -33,21 +35,23 @@ use kernel::{
     types::Opaque, //
 };
 
-/// A value with the links that put it on an [`RcuList`].
+/// A value with the links of an [`RcuList`].
 #[repr(C)]
 pub(crate) struct Node<T> {
     links: Opaque<bindings::list_head>,
     value: T,
 }
 
-// SAFETY: `links` is only touched under the list's lock, or by readers through atomic accesses.
+// SAFETY: `links` is written only under the list's lock, and read with atomic loads. `T` is `Send`.
 unsafe impl<T: Send> Send for Node<T> {}
 
-// SAFETY: As above; a shared reference gives access to `value` only.
+// SAFETY: `links` is written only under the list's lock, and read with atomic loads. `T` is `Sync`.
 unsafe impl<T: Sync> Sync for Node<T> {}
 
 impl<T> Node<T> {
-    /// Allocates a node that is on no list. May sleep.
+    /// Allocates a node that is on no list.
+    ///
+    /// Context: May sleep.
     pub(crate) fn new(value: T) -> Result<KBox<RcuBox<Self>>, AllocError> {
         RcuBox::new(Self {
             links: Opaque::uninit(),
@@ -58,36 +62,42 @@ impl<T> Node<T> {
 
 /// A list that is read with preemption disabled and written under the global lock `B`.
 ///
-/// An element is published with one store, so a reader sees it whole or not at all, and stops
-/// nobody. The list hands out an [`Entry`] for it, which alone can take it out again: so what is
-/// removed is known to be linked, which is what [`kernel::list::List::remove`] is unsafe for want
-/// of.
+/// One store publishes an element: a reader sees all of it or nothing, and takes no lock.
+///
+/// Only the [`Entry`] that [`RcuList::add`] returned can remove the element. It proves that the
+/// element is on this list, a proof that [`kernel::list::List::remove`] lacks and is `unsafe` for.
 ///
 /// # Invariants
 ///
 /// - `head` is the head of a circular list of the `links` of `Node<T>`s, each owned by an
 ///   [`Entry`].
-/// - It is changed only by who holds `B`.
+/// - `head` and `links` are written only by the holder of `B`.
 ///
 /// # Examples
 ///
 /// ```
+/// use crate::primitives::{preempt::PreemptGuard, rcu::Held};
+///
 /// rculist_head! {
 ///     static NUMBERS: RcuList<u32, LOCK>;
 /// }
 ///
 /// let node = Node::new(7)?;
 /// let mut lock = LOCK.lock();
-/// let seven = NUMBERS.add(node, &mut Held::new(&mut lock));
+/// let mut held = Held::new(&mut lock);
+/// let seven = NUMBERS.add(node, &mut held);
+/// assert_eq!(*seven, 7);
 ///
+/// // A reader needs no lock.
 /// let guard = PreemptGuard::new();
 /// assert_eq!(NUMBERS.iter(&guard).next(), Some(&7));
 /// drop(guard);
 ///
-/// let retired = seven.remove(&mut Held::new(&mut lock));
+/// let retired = seven.remove(&mut held);
 /// drop(lock);
-/// // A reader may still look at it.
+/// // Readers may still use 7, which is freed after a grace period.
 /// drop(retired);
+/// # Ok::<(), Error>(())
 /// ```
 #[repr(C)]
 pub(crate) struct RcuList<T, B: GlobalLockBackend> {
@@ -96,8 +106,8 @@ pub(crate) struct RcuList<T, B: GlobalLockBackend> {
     _lock: PhantomData<fn(B)>,
 }
 
-// SAFETY: Readers get shared references to `T` on any thread, and `Entry` may drop one on any
-// thread.
+// SAFETY: Readers on any thread get shared references to `T`, which is `Sync`. An `Entry` may be
+// dropped by any thread, and `T` is `Send`.
 unsafe impl<T: Send + Sync, B: GlobalLockBackend> Sync for RcuList<T, B> {}
 
 /// Defines a static [`RcuList`], as `LIST_HEAD()`.
@@ -105,21 +115,22 @@ macro_rules! rculist_head {
     ($(#[$meta:meta])* $vis:vis static $name:ident: RcuList<$t:ty, $b:ty>;) => {
         $(#[$meta])*
         $vis static $name: $crate::primitives::rculist::RcuList<$t, $b> =
-            // SAFETY: This is the address of the static that is defined here.
+            // SAFETY: `&raw const` gives the address of the static that is defined here.
             unsafe { $crate::primitives::rculist::RcuList::from_static(&raw const $name) };
     };
 }
 pub(crate) use rculist_head;
 
 impl<T: Send + Sync + 'static, B: GlobalLockBackend> RcuList<T, B> {
-    /// An empty list. Use [`rculist_head!`].
+    /// Creates an empty list; [`rculist_head!`] calls this.
     ///
     /// # Safety
     ///
     /// `this` must be the address of the static that is initialized with the result.
     pub(crate) const unsafe fn from_static(this: *const Self) -> Self {
         let head = this.cast::<bindings::list_head>().cast_mut();
-        // INVARIANT: `head` is the first member, so this is an empty circular list.
+        // INVARIANT: `head` is the first member of `this`, so it leads to itself and the list is
+        // empty.
         Self {
             head: Opaque::new(bindings::list_head {
                 next: head,
@@ -130,7 +141,7 @@ impl<T: Send + Sync + 'static, B: GlobalLockBackend> RcuList<T, B> {
         }
     }
 
-    /// Publishes a node at the head, as `list_add_rcu()`.
+    /// Publishes a node at the head of the list, as `list_add_rcu()`.
     pub(crate) fn add(
         &'static self,
         node: KBox<RcuBox<Node<T>>>,
@@ -144,16 +155,18 @@ impl<T: Send + Sync + 'static, B: GlobalLockBackend> RcuList<T, B> {
             _lock: PhantomData,
         };
         // Modelled in tests/litmus/rculist-add.litmus.
-        // SAFETY: `links` is unused and stays where it is, since `entry` owns the allocation.
-        // `head` is that of a valid list by the type invariant, and `_held` excludes other writers.
+        // SAFETY: `links` is on no list and does not move, since `entry` owns the allocation. By
+        // the type invariants, `head` is the head of a valid list. `_held` excludes other writers.
         unsafe { helpers::list_add_rcu(links, self.head.get()) };
         entry
     }
 
-    /// The elements, newest first, as `list_for_each_entry_rcu()`. From any context.
+    /// Returns an iterator over the elements, newest first, as `list_for_each_entry_rcu()`.
+    ///
+    /// Context: Any, NMI included.
     #[inline]
     pub(crate) fn iter<'g>(&'g self, _guard: &'g PreemptGuard) -> Iter<'g, T> {
-        // INVARIANT: Starts at the head; the guard is borrowed for `'g`.
+        // INVARIANT: `pos` is `head`. `_guard` keeps preemption disabled for `'g`.
         Iter {
             head: self.head.get(),
             pos: self.head.get(),
@@ -162,35 +175,37 @@ impl<T: Send + Sync + 'static, B: GlobalLockBackend> RcuList<T, B> {
     }
 }
 
-/// The sole owner of a node that is on a list.
+/// The owner of a node that is on a list.
 ///
-/// Dropping it leaves the node on its list for good.
+/// Dropping it leaks the node, which stays on its list.
 ///
 /// # Invariants
 ///
-/// `node` came from a `KBox`, is owned by this, and is on a list whose writers hold `B`.
-#[must_use = "without its entry an element can never be removed"]
+/// - `node` came from a `KBox` and is owned by this.
+/// - `node` is on a list that is written under `B`.
+#[must_use = "an element cannot be removed without its entry"]
 pub(crate) struct Entry<T: Send + Sync + 'static, B: GlobalLockBackend> {
     node: NonNull<RcuBox<Node<T>>>,
     _lock: PhantomData<fn(B)>,
 }
 
-// SAFETY: The owner of an `Entry` owns the node.
+// SAFETY: By the type invariants, this owns the node, and `T` is `Send` and `Sync`.
 unsafe impl<T: Send + Sync, B: GlobalLockBackend> Send for Entry<T, B> {}
 
-// SAFETY: A shared reference gives access to a shared reference of `T` only.
+// SAFETY: A shared reference gives access to a shared reference to `T` only, and `T` is `Sync`.
 unsafe impl<T: Send + Sync, B: GlobalLockBackend> Sync for Entry<T, B> {}
 
 impl<T: Send + Sync, B: GlobalLockBackend> Entry<T, B> {
-    /// Takes the node off its list, as `list_del_rcu()`: its forward pointer stays whole for
-    /// readers that stand on it.
+    /// Removes the node from its list, as `list_del_rcu()`.
+    ///
+    /// The node's forward pointer stays, for readers that are at this node.
     pub(crate) fn remove(self, _held: &mut Held<'_, B>) -> Retired<Node<T>> {
-        // SAFETY: By the type invariant the node is valid.
+        // SAFETY: By the type invariants, `node` is owned by `self`, so it is valid.
         let links = unsafe { self.node.as_ref() }.links.get();
-        // SAFETY: By the type invariant the node is on a list, and `_held` excludes other writers.
+        // SAFETY: By the type invariants, `links` is on a list. `_held` excludes other writers.
         unsafe { helpers::list_del_rcu(links) };
-        // SAFETY: The node came from a `KBox`, was owned by `self`, and no list leads to it any
-        // more.
+        // SAFETY: By the type invariants, `node` came from a `KBox` and was owned by `self`. It was
+        // removed from its list above.
         unsafe { Retired::new(self.node) }
     }
 }
@@ -199,7 +214,7 @@ impl<T: Send + Sync, B: GlobalLockBackend> Deref for Entry<T, B> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: By the type invariant the node is valid while this owns it.
+        // SAFETY: By the type invariants, `node` is owned by `self`, so it is valid.
         &unsafe { self.node.as_ref() }.value
     }
 }
@@ -208,8 +223,8 @@ impl<T: Send + Sync, B: GlobalLockBackend> Deref for Entry<T, B> {
 ///
 /// # Invariants
 ///
-/// - `pos` is `head` or the `links` of a node that was on the list after preemption was disabled.
-/// - Preemption stays disabled for `'g`, so no node that was on the list meanwhile is freed.
+/// - `pos` is `head`, or the `links` of a node that was on the list after preemption was disabled.
+/// - Preemption stays disabled for `'g`, so such a node is not freed during `'g`.
 pub(crate) struct Iter<'g, T> {
     head: *mut bindings::list_head,
     pos: *mut bindings::list_head,
@@ -221,16 +236,16 @@ impl<'g, T> Iterator for Iter<'g, T> {
 
     #[inline]
     fn next(&mut self) -> Option<&'g T> {
-        // SAFETY: By the type invariant `pos` is valid. Writers change `next` with a marked store.
+        // SAFETY: By the type invariants, `pos` is valid. Writers store to `next` atomically.
         let next = load_acquire(unsafe { Atomic::from_ptr(&raw mut (*self.pos).next) });
         if ptr::eq(next, self.head) {
             return None;
         }
-        // INVARIANT: `pos` was on the list, or was removed with its forward pointer left whole;
-        // either way what it leads to was on the list after preemption was disabled.
+        // INVARIANT: `pos` is on the list, or was removed and kept its forward pointer. Either way
+        // `next` was on the list after preemption was disabled.
         self.pos = next;
-        // SAFETY: By the type invariant this is the first member of a `Node<T>` that is valid for
-        // `'g`.
+        // SAFETY: By the type invariants, `next` leads to a node that is valid for `'g`, and
+        // `links` is the first member of a `Node<T>`.
         Some(&unsafe { &*next.cast::<Node<T>>() }.value)
     }
 }

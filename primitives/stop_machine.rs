@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Stopping the machine.
+//! `stop_machine()`.
 //!
 //! C header: [`include/linux/stop_machine.h`](srctree/include/linux/stop_machine.h)
 
@@ -16,42 +16,61 @@ use kernel::{
     types::NotThreadSafe, //
 };
 
-/// Evidence that the machine is stopped: all other CPUs spin with interrupts off.
+/// Evidence that the machine is stopped: all other CPUs spin with interrupts disabled.
 ///
 /// The type is explicitly not `Send` because the callback runs on one CPU.
+///
+/// # Invariants
+///
+/// Instances of this exist only while [`stop_machine()`] runs its callback.
 pub(crate) struct Stopped(NotThreadSafe);
 
-/// Stops the machine, runs `f` on one CPU, starts the machine again.
+/// Stops the machine, runs `f` on one CPU, and gives back what `f` unpublished.
 ///
-/// No other CPU is inside a region with preemption disabled while `f` runs, but for NMI handlers:
-/// `f` must leave whole what they read. `f` may come through a thread other than the caller's, so
-/// it must be `Send`; that keeps a [`PreemptGuard`](super::preempt::PreemptGuard) out of it.
+/// While `f` runs, no other CPU is inside a region with preemption disabled, except for NMI
+/// handlers: `f` must keep intact what they read. Another thread may run `f`, so `f` must be
+/// `Send`, which keeps a [`PreemptGuard`](super::preempt::PreemptGuard) out of it.
 ///
-/// What `f` returns as retired is given back as the caller's own, since by then every reader is
-/// gone:
+/// No reader still uses what `f` returned as retired, so it is given back to the caller:
 ///
-/// - a reader with preemption disabled has left its region before its CPU's stopper thread could
-///   run (modelled in `tests/litmus/stop_machine-enter.litmus`);
-/// - a reader in an NMI sits on top of a stopper thread (or of the code before it).
-///   `multi_cpu_stop()` lets no thread leave before all have acknowledged `MULTI_STOP_RUN`, which
-///   is after `f`, and `stop_machine()` returns only after every stopper thread has returned. None
-///   does while an NMI sits on top of it, so an NMI that could see what `f` removed has returned as
-///   well; later ones do not find it (modelled in `tests/litmus/stop_machine-leave.litmus`).
+/// - A reader with preemption disabled left its region before its CPU's stopper thread could run
+///   (modelled in `tests/litmus/stop_machine-enter.litmus`).
+/// - A reader in an NMI interrupts a stopper thread, or the code before it. `multi_cpu_stop()` lets
+///   no thread leave before all have acknowledged `MULTI_STOP_RUN`, which is after `f`, and
+///   `stop_machine()` returns only after every stopper thread has returned. An interrupted thread
+///   does not return, so an NMI that may have seen what `f` removed has returned as well. Later
+///   NMIs do not find it (modelled in `tests/litmus/stop_machine-leave.litmus`).
 ///
-/// Sleeps. Not from a CPU hotplug callback.
+/// Must not be called from a CPU hotplug callback.
+///
+/// Context: May sleep.
 ///
 /// # Errors
 ///
-/// `EDEADLK`, with a line in the log, where the caller may not sleep: it would wait for itself.
+/// `EDEADLK`, with a line in the log, if the caller may not sleep: it would wait for itself.
 ///
 /// # Examples
 ///
 /// ```
+/// use crate::primitives::{
+///     rcu::Held,
+///     rculist::{rculist_head, Node, RcuList},
+/// };
+///
+/// rculist_head! {
+///     static NUMBERS: RcuList<u32, LOCK>;
+/// }
+///
+/// let node = Node::new(7)?;
 /// let mut lock = LOCK.lock();
 /// let mut held = Held::new(&mut lock);
-/// let node = stop_machine(|_stopped| entry.remove(&mut held))?;
-/// // Nobody can hold it now.
+/// let seven = NUMBERS.add(node, &mut held);
+///
+/// let node = stop_machine(|_stopped| seven.remove(&mut held))?;
+/// drop(lock);
+/// // No reader uses 7, which is freed at once.
 /// drop(node);
+/// # Ok::<(), Error>(())
 /// ```
 pub(crate) fn stop_machine<F, R>(f: F) -> Result<R::Output>
 where
@@ -65,14 +84,15 @@ where
 
     /// # Safety
     ///
-    /// `data` must point to a `Call<F, R>` that nobody else uses.
+    /// `data` must point to a `Call<F, R>` that is used by nothing else during the call.
     unsafe extern "C" fn run<F, R>(data: *mut c_void) -> c_int
     where
         F: FnOnce(&Stopped) -> R,
     {
-        // SAFETY: By the requirement of this function.
+        // SAFETY: By the safety requirements, `data` points to a `Call<F, R>` without other users.
         let call = unsafe { &mut *data.cast::<Call<F, R>>() };
         if let Some(f) = call.f.take() {
+            // INVARIANT: This is the callback of `stop_machine()`.
             call.ret = Some(f(&Stopped(NotThreadSafe)));
         }
         0
@@ -85,16 +105,30 @@ where
         f: Some(f),
         ret: None,
     };
-    // SAFETY: `run` gets `call`, which outlives the stop; the caller waits meanwhile. `F` and `R`
-    // are `Send`, so another thread may run the one and make the other.
+    // SAFETY: `run` gets a pointer to `call`, which outlives the stop and is used by nothing else
+    // until `stop_machine()` returns. `F` and `R` are `Send`, so another thread may call `f`.
     let err =
         unsafe { bindings::stop_machine(Some(run::<F, R>), (&raw mut call).cast(), ptr::null()) };
     let ret: R = call.ret.ok_or_else(|| Error::from_errno(err))?;
-    // SAFETY: See above; all readers from before `f` returned are gone.
+    // SAFETY: As shown in the documentation, every reader that may have found `ret` before `f`
+    // unpublished it has dropped its guard.
     Ok(unsafe { ret.reclaim() })
 }
 
-/// Whether [`stop_machine()`] may be called here; says so in the log where it may not.
+/// Returns whether [`stop_machine()`] may be called here, and logs a line if not.
+///
+/// Context: Any, NMI included.
+///
+/// # Examples
+///
+/// ```
+/// use crate::primitives::preempt::PreemptGuard;
+///
+/// assert!(can_stop_machine());
+/// let guard = PreemptGuard::new();
+/// assert!(!can_stop_machine());
+/// drop(guard);
+/// ```
 pub(crate) fn can_stop_machine() -> bool {
     let ok = preemptible();
     if !ok {
