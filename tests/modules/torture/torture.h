@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Shared by the parts of modreg_torture: main.c begins, ends and judges, readers.c asks,
+ * Shared by the parts of modreg_torture: main.c begins and ends it, readers.c asks,
  * writers.c makes plugins come and go.
  */
 #ifndef _TORTURE_H
