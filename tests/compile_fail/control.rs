@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the other programs do wrong, done right.
+//! Correct use of everything that the other programs misuse.
 //!
 //! error: none
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The lock is released, but the evidence that it is held is still used.
+//! The evidence that the lock is held is used after the lock is released.
 //!
 //! error: E0505: cannot move out of `lock` because it is borrowed
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A node is freed after it was put on the list.
+//! A node is freed while it is on the list.
 //!
 //! error: E0382: use of moved value: `node`
 

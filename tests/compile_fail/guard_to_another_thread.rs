@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A guard is handed to another thread, on another CPU.
+//! A guard is sent to another thread, which may run on another CPU.
 //!
 //! error: E0277: `*mut ()` cannot be sent between threads safely
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A list holds what only one thread may use.
+//! A list has elements that only one thread may use.
 //!
 //! error: E0277: `Cell<u32>` cannot be shared between threads safely
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! An element of the list is used after preemption was enabled.
+//! An element of the list is used after preemption is enabled.
 //!
 //! error: E0597: `guard` does not live long enough
 

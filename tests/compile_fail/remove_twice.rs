@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! An element is taken off the list twice.
+//! An element is removed twice.
 //!
 //! error: E0382: use of moved value: `entry`
 

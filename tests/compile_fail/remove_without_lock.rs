@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! An element is taken off the list without the lock.
+//! An element is removed without the lock.
 //!
 //! error: E0061: this method takes 1 argument but 0 arguments were supplied
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A value is replaced while its writer still looks at it.
+//! A value is replaced while its writer still uses it.
 //!
 //! error: E0502: cannot borrow `held` as mutable because it is also borrowed as immutable
 

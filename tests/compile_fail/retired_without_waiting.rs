@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What was taken off the list is taken back without waiting for its readers.
+//! A removed element is reclaimed without waiting for its readers.
 //!
 //! error: E0133: call to unsafe function `primitives::rcu::Retire::reclaim` is unsafe and requires unsafe block
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The callback of stop_machine() gives back an element that is still on the list.
+//! The callback of stop_machine() returns an element that is still on the list.
 //!
 //! error: E0277: the trait bound `rculist::Entry<u32, LOCK>: Retire` is not satisfied
 

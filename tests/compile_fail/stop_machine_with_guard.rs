@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The callback of stop_machine() captures a guard: the machine would wait for its own end.
+//! The callback of stop_machine() captures a guard: the stop would wait for itself.
 //!
 //! error: E0277: `*mut ()` cannot be sent between threads safely
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The callback of stop_machine() takes the lock's guard along, to drop it on another thread.
+//! The callback of stop_machine() captures the lock's guard, and drops it on another thread.
 //!
 //! error: E0277: `*mut ()` cannot be sent between threads safely
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The callback of stop_machine() captures a reader's iterator, which belongs to its CPU.
+//! The callback of stop_machine() captures a reader's iterator, which belongs to a CPU.
 //!
 //! error: E0277: `*mut kernel::bindings::list_head` cannot be sent between threads safely
 

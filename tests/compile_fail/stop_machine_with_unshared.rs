@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The callback of stop_machine() captures what only one thread may use.
+//! The callback of stop_machine() captures a value that only one thread may use.
 //!
 //! error: E0277: `Cell<i32>` cannot be shared between threads safely
 

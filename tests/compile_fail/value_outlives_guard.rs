@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a cell holds is used after preemption was enabled.
+//! The value of a cell is used after preemption is enabled.
 //!
 //! error: E0505: cannot move out of `guard` because it is borrowed
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Faults that are planted in Rust, one for each load: that the kernel's checkers say nothing of
-//! modreg means something only where they see these.
+//! Planted faults in Rust, one for each load: a negative control for the kernel's checkers. Their
+//! silence about modreg means something only if they report these.
 
 use core::hint::black_box;
 use kernel::{
@@ -43,7 +43,7 @@ static SHARED: Atomic<u64> = Atomic::new(0);
 
 #[inline(never)]
 fn plain_write(n: u64) {
-    // SAFETY: The number is a static. That this is a race is what it is for.
+    // SAFETY: The number is a static. The race is on purpose.
     unsafe { *SHARED.as_ptr() = n };
 }
 
@@ -61,7 +61,7 @@ fn atomic_read() -> u64 {
     SHARED.load(Relaxed)
 }
 
-/// Starts a thread that calls `f` with ever new numbers for five seconds.
+/// Starts a thread that calls `f` with increasing numbers for five seconds.
 fn start(f: impl Fn(u64) + Send + 'static) -> Result<Arc<Completion>> {
     let done = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
     let ours = done.clone();
@@ -79,7 +79,7 @@ fn start(f: impl Fn(u64) + Send + 'static) -> Result<Arc<Completion>> {
     Ok(done)
 }
 
-/// One kernel thread writes what another reads.
+/// Lets one kernel thread write what another reads.
 fn race(write: fn(u64), read: fn() -> u64) -> Result {
     let writer = start(write)?;
     let reader = start(move |_| {
@@ -95,14 +95,14 @@ fn use_after_free() -> Result {
     let number = KBox::new(7_u64, GFP_KERNEL)?;
     let ptr = &raw const *number;
     drop(number);
-    // SAFETY: There is nothing there any more. That this is wrong is what it is for.
+    // SAFETY: None: the memory is freed. The fault is on purpose.
     black_box(unsafe { ptr.read_volatile() });
     Ok(())
 }
 
 #[inline(never)]
 fn leak() -> Result {
-    // Several, for the last may still be in a register.
+    // Several: a pointer to the last may still be in a register.
     for n in 0..10_u64 {
         core::mem::forget(black_box(KBox::new([n; 16], GFP_KERNEL)?));
     }

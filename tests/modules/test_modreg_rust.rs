@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Tests of `include/modreg.rs`, the Rust wrapper: who owns what, and what a drop does.
+//! Tests of `include/modreg.rs`, the Rust wrapper: ownership, and what a drop does.
 //!
-//! Each file in `/sys/kernel/debug/test_modreg_rust` is a case: a write runs it, and fails where
-//! something is wrong, which the log tells.
+//! Each file in `/sys/kernel/debug/test_modreg_rust` is a case: a write runs it. The write fails if a
+//! check does, and the log says which.
 
 mod modreg;
 
@@ -42,7 +42,7 @@ module! {
     license: "GPL",
 }
 
-/// Addresses that are nobody else's.
+/// Addresses that nothing else has.
 static ROOM: [u8; 64] = [0; 64];
 
 static INITS: Atomic<i32> = Atomic::new(0);
@@ -76,7 +76,7 @@ impl Drop for Counted {
     }
 }
 
-/// How often init and exit were called and data was dropped since this was last asked.
+/// Returns how often init and exit were called and data was dropped since the last call.
 fn seen() -> (i32, i32, i32) {
     (
         INITS.xchg(0, Relaxed),
@@ -115,7 +115,7 @@ macro_rules! check {
     };
 }
 
-/// A drop unregisters, and the data goes with it.
+/// A dropped registration unregisters the plugin and drops its data.
 fn dropped(module: &&'static ThisModule, _: &mut UserSliceReader) -> Result {
     let plugin = register(c"test_rust", c"number=7", false, module)?;
     check!(NUMBER.load(Relaxed) == 7);
@@ -127,7 +127,7 @@ fn dropped(module: &&'static ThisModule, _: &mut UserSliceReader) -> Result {
     Ok(())
 }
 
-/// What is refused leaves nothing behind, the data neither.
+/// A refused registration leaves nothing behind and drops its data.
 fn refused(module: &&'static ThisModule, _: &mut UserSliceReader) -> Result {
     let error = register(c"test_rust", c"", true, module).err();
     check!(error == Some(ENOSPC));
@@ -157,7 +157,7 @@ fn refused(module: &&'static ThisModule, _: &mut UserSliceReader) -> Result {
     Ok(())
 }
 
-/// Who is refused to unregister has the registration still.
+/// A refused unregistration returns the registration.
 fn busy(module: &&'static ThisModule, _: &mut UserSliceReader) -> Result {
     let plugin = register(c"test_rust", c"", false, module)?;
     let pinned = Pinned::find(c"wrapped").ok_or(ENOENT)?;
@@ -181,7 +181,7 @@ fn busy(module: &&'static ThisModule, _: &mut UserSliceReader) -> Result {
     Ok(())
 }
 
-/// A drop waits for the last reference.
+/// A drop waits for the last reference to the plugin.
 fn waits(module: &&'static ThisModule, _: &mut UserSliceReader) -> Result {
     let plugin = register(c"test_rust", c"", false, module)?;
     let pinned = Pinned::find(c"wrapped").ok_or(ENOENT)?;
