@@ -6,19 +6,19 @@ SHELL := /bin/bash -o pipefail
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 .DEFAULT_GOAL := modules
 
-# Which of the distribution's kernels, or of those that scripts/build-kernel builds; the newest supported
-# one where KVERSION is empty.
+# A kernel of the distribution, or one that scripts/build-kernel builds. Without KVERSION the newest
+# supported version.
 FLAVOUR ?= amd64
 KVERSION ?=
-# Whether one kernel was asked for.
+# Not empty if one kernel was asked for.
 asked := $(KDIR)$(KVERSION)$(filter-out file,$(origin FLAVOUR))
 
-# The running kernel's directory serves where Rust can use it as it is; else the cached kernel does.
+# The running kernel's build directory if Rust modules can be built against it, else a cached kernel's.
 running := /lib/modules/$(shell uname -r)/build
 cached = $(shell scripts/rust-kdir $(FLAVOUR) $(KVERSION))
 ifeq ($(origin KDIR),undefined)
   ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),modules)),)
-    # A guest is asked for: its kernel must be one that can be booted.
+    # These targets boot a guest, so the kernel must be one that can be booted.
     ifneq ($(filter run test test-modules quick conformance torture bench lint,$(MAKECMDGOALS)),)
       KDIR := $(cached)
     else ifneq ($(origin FLAVOUR)$(KVERSION),file)
@@ -37,14 +37,14 @@ $(if $(KDIR),$(if $(release),,$(error $(KDIR) is no kernel build directory)))
 # One directory for each kernel, so that switching between them builds nothing twice.
 out := $(CURDIR)/build/$(release)
 
-# Kernels of the cache are built against with the tools that they were made with.
+# Modules for a cached kernel are built with the tools that the kernel was made with.
 cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/modreg
 tree := $(if $(filter $(cache)/%,$(KDIR)),scripts/toolchain)
 
-# A kernel made with clang wants its modules made so.
+# Modules for a kernel made with clang are made with clang.
 llvm := $(if $(KDIR),$(if $(shell grep -s '^CONFIG_CC_IS_CLANG=y' '$(KDIR)/.config'),LLVM=1))
 
-# What the compilers, objtool and modpost warn of is an error.
+# A warning of a compiler, objtool or modpost is an error.
 strict := W=e CONFIG_OBJTOOL_WERROR=y
 kbuild = $(tree) make --no-print-directory -C $(KDIR) M=$(CURDIR) MO=$(out) -j$(shell nproc) $(llvm) $(strict)
 
@@ -79,7 +79,7 @@ quick: ## the developer's inner loop: the KUnit suites, under User-mode Linux
 
 .PHONY: conformance
 conformance: EXPORTS = 100000
-conformance: test-modules ## compare each answer about 40 modules with the kernel's own: takes long, ends with the counts
+conformance: test-modules ## compare each answer about 40 modules with the kernel's own: an hour, ends with a table
 	@scripts/test $(KDIR) bpftrace.sh conformance_full.sh; status=$$?; \
 	sed -n 's/^# # \(question .*\)/\1/; t table; b; :table; p; n; s/^# # //; t table' $(out)/results/conformance_full.sh.output; \
 	exit $$status
@@ -90,19 +90,19 @@ torture: test-modules ## torture modreg for MINUTES=n (10): a line every 10 s an
 
 .PHONY: bench
 bench: strict += MODREG_BENCH=m
-bench: modules ## measure modreg beside the kernel it runs in: a table and two plots, in less than 15 minutes
+bench: modules ## measure modreg beside the kernel that it runs in: a table and two plots, in 15 minutes
 	@scripts/bench $(KDIR) $(out)
 
 .PHONY: lint
-lint: ## check style, and that nothing warns
+lint: ## check style and documents, and that nothing warns
 	@scripts/lint $(KDIR)
 
-# A distribution keeps the key that its own modules are signed with.
+# A distribution does not ship the key for signing modules.
 unsigned = $(if $(wildcard $(KDIR)/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL=)
 
 .PHONY: modules_install
 modules_install: modules ## install the modules for KDIR's kernel (INSTALL_MOD_PATH=... for another root)
-	@# By way of a directory here: the tree has a /lib/modules of its own, and no System.map for depmod.
+	@# First to a directory here: the toolchain tree has a /lib/modules of its own, and no System.map.
 	@rm -rf $(out)/install
 	@$(kbuild) $(unsigned) INSTALL_MOD_PATH=$(out)/install cmd_depmod=true modules_install
 	@mkdir -p '$(INSTALL_MOD_PATH)/lib/modules'
