@@ -15,21 +15,21 @@ asked := $(KDIR)$(KVERSION)$(filter-out file,$(origin FLAVOUR))
 
 # The running kernel's build directory if Rust modules can be built against it, else a cached kernel's.
 running := /lib/modules/$(shell uname -r)/build
-cached = $(shell scripts/rust-kdir $(FLAVOUR) $(KVERSION))
+cached = $(shell scripts/kdir $(FLAVOUR) $(KVERSION))
 ifeq ($(origin KDIR),undefined)
-  ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),modules)),)
+  ifneq ($(filter-out help clean packages dkms-tarball cache,$(or $(MAKECMDGOALS),modules)),)
     # These targets boot a guest, so the kernel must be one that can be booted.
     ifneq ($(filter run test test-modules quick conformance torture bench lint,$(MAKECMDGOALS)),)
       KDIR := $(cached)
     else ifneq ($(origin FLAVOUR)$(KVERSION),file)
       KDIR := $(cached)
     else
-      KDIR := $(or $(shell scripts/rust-kdir $(running) 2> /dev/null),$(cached))
+      KDIR := $(or $(shell scripts/kdir $(running) 2> /dev/null),$(cached))
     endif
     $(if $(KDIR),,$(error there is no kernel to build against))
   endif
 else
-  $(if $(shell scripts/rust-kdir $(abspath $(KDIR))),,$(error there is no building against $(KDIR)))
+  $(if $(shell scripts/kdir $(abspath $(KDIR))),,$(error there is no building against $(KDIR)))
 endif
 release := $(if $(KDIR),$(shell cat '$(KDIR)/include/config/kernel.release'))
 $(if $(KDIR),$(if $(release),,$(error $(KDIR) is no kernel build directory)))
@@ -39,7 +39,7 @@ out := $(CURDIR)/build/$(release)
 
 # Modules for a cached kernel are built with the tools that the kernel was made with.
 cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/modreg
-tree := $(if $(filter $(cache)/%,$(KDIR)),scripts/toolchain)
+tree := $(if $(filter $(cache)/%,$(KDIR)),scripts/toolchain --kdir $(KDIR))
 
 # Modules for a kernel made with clang are made with clang.
 llvm := $(if $(KDIR),$(if $(shell grep -s '^CONFIG_CC_IS_CLANG=y' '$(KDIR)/.config'),LLVM=1))
@@ -69,7 +69,7 @@ test-modules: modules
 
 .PHONY: test
 test: test-modules ## run the tests in guests: ends in 'N passed, N failed' (TESTS=... for some of them)
-	@kdirs=$$(for kernel in $(others); do scripts/rust-kdir $$kernel $(KVERSION) || exit; done) && \
+	@kdirs=$$(for kernel in $(others); do scripts/kdir $$kernel $(KVERSION) || exit; done) && \
 	echo "$$kdirs" | xargs -r -P 2 -I{} make KDIR={} EXPORTS= test-modules && \
 	scripts/test $(KDIR) $$kdirs $(TESTS)
 
@@ -117,6 +117,14 @@ rust-analyzer: ## write rust-project.json for editors
 	@scripts/toolchain true
 	@sed 's|"/usr/lib|"$(if $(tree),$(shell scripts/toolchain))/usr/lib|' $(out)/rust-project.json > rust-project.json
 
+.PHONY: packages
+packages: ## make the Debian packages rust-kdir, modreg-dkms and modreg-dev in build/packages
+	@scripts/packages
+
+.PHONY: dkms-tarball
+dkms-tarball: ## make a source archive for 'dkms add' on other distributions
+	@scripts/packages --tarball
+
 .PHONY: clean
 clean: ## remove what was built here (the cache stays: it is in $XDG_CACHE_HOME/modreg)
 	@rm -rf build rust-project.json
@@ -127,5 +135,6 @@ help: ## this text
 	@echo
 	@echo 'KDIR=...          a kernel build directory that Rust modules can be built against'
 	@echo 'FLAVOUR=...       amd64 (the default), cloud-amd64 or rt-amd64: a cached kernel of the distribution;'
-	@echo '                  kasan, kcsan, um, umkasan: one built from its source'
+	@echo '                  arm64, testing-amd64, unstable-amd64: the same of another machine or suite;'
+	@echo '                  kasan, kcsan, modversions, llvm, um, umkasan: one built from its source'
 	@echo 'KVERSION=...      the start of its version, for example 7.3 or 7.2'

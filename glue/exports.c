@@ -5,6 +5,7 @@
  */
 
 #include <linux/export.h>
+#include <linux/module.h>
 
 #include <modreg.h>
 
@@ -25,3 +26,5 @@ EXPORT_SYMBOL_GPL(modreg_is_address);
 EXPORT_SYMBOL_GPL(modreg_text_address);
 EXPORT_SYMBOL_GPL(modreg_plugin_name);
 EXPORT_SYMBOL_GPL(modreg_print_plugins);
+
+MODULE_VERSION(MODREG_VERSION);

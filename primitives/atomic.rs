@@ -6,6 +6,7 @@
 //!
 //! Only a reader that must be fast needs this. Everything else uses [`Atomic`].
 
+use core::arch::asm;
 use kernel::sync::atomic::{
     Atomic,
     AtomicType, //
@@ -28,12 +29,20 @@ use kernel::sync::atomic::{
 /// ```
 #[inline(always)]
 pub(crate) fn load_acquire<T: AtomicType>(atomic: &Atomic<T>) -> T {
-    const { assert!(cfg!(target_arch = "x86_64")) };
     // SAFETY: `as_ptr()` is valid for the borrow of `atomic`. Other threads access it only
     // atomically, for which a volatile read is `READ_ONCE()`.
     let value = unsafe { atomic.as_ptr().read_volatile() };
-    // x86 does not reorder a load with later accesses, so `barrier()` is enough.
-    // SAFETY: The block is empty.
-    unsafe { core::arch::asm!("") };
+    // SAFETY: The block is empty or a barrier.
+    unsafe {
+        // x86 does not reorder a load with later accesses, so `barrier()` is enough.
+        #[cfg(target_arch = "x86_64")]
+        asm!("");
+        // Orders earlier loads before all later accesses, as `smp_load_acquire()` needs.
+        #[cfg(target_arch = "aarch64")]
+        asm!("dmb ishld");
+    }
     value
 }
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+compile_error!("load_acquire() does not know this architecture's barrier");

@@ -15,7 +15,7 @@
 
 checkout=$(cd "$(dirname "$0")/../.." && pwd -P)
 torture=$(find "$OUT" -path '*/tests/modules/modreg_torture.ko' | head -n 1)
-sources=(Kbuild rust_modreg.rs primitives modreg glue include samples)
+sources=(CHANGELOG.md Kbuild rust_modreg.rs primitives modreg glue include samples)
 # Not below OUT: every module there is installed for the tests.
 broken=$checkout/build/broken/${OUT##*/}
 # Seconds of torture; most are caught at once.

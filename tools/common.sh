@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# Shared by rust-kdir and toolchain: where things are kept and how progress is shown.
+
+set -euo pipefail
+shopt -s inherit_errexit
+# For an ordinary user's chroot.
+PATH=$PATH:/usr/sbin:/sbin
+
+# shellcheck disable=SC2034 # for the scripts
+tools=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+# Root's is the machine's, for DKMS builds as root without a home.
+if [[ ${RUST_KDIR_CACHE-} ]]; then
+	cache=$RUST_KDIR_CACHE
+elif [[ $EUID -eq 0 ]]; then
+	cache=/var/cache/rust-kdir
+else
+	cache=${XDG_CACHE_HOME:-$HOME/.cache}/rust-kdir
+fi
+mkdir -p "$cache/log"
+
+die()
+{
+	echo "${0##*/}: $*" >&2
+	exit 1
+}
+
+# Prints the comment block below the licence line: each script documents itself there.
+print_usage()
+{
+	sed -n '/^# Usage:/,/^[^#]/ s/^# \{0,1\}//p' "$0"
+}
+
+usage()
+{
+	print_usage >&2
+	exit 2
+}
+
+# step NAME COMMAND...: one line with the time taken; the output goes to a log, shown where it fails.
+step()
+{
+	local name=$1 start=$SECONDS log
+	log=$cache/log/${name//[^[:alnum:].+]/-}.log
+	shift
+	printf '  SETUP   %s' "$name" >&2
+	# Not 'if "$@"': that would switch errexit off inside of a function run as a step.
+	set +e
+	(set -e; "$@") > "$log" 2>&1 < /dev/null
+	local status=$?
+	set -e
+	if ((status)); then
+		printf ': failed\n' >&2
+		tail -n 20 "$log" >&2
+		die "the whole log is in $log"
+	fi
+	printf ' (%d s)\n' $((SECONDS - start)) >&2
+}
