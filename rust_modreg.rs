@@ -8,7 +8,7 @@
 //! for everybody else who owns code and data.
 
 /// The kernel's own primitives made safe.
-#[allow(dead_code)] // shared with the tests and with `rust_modreg_kallsyms.rs`
+// shared with the tests and with `rust_modreg_kallsyms.rs`
 mod primitives;
 
 /// The registry. A module below needs only those above it.
@@ -20,6 +20,8 @@ mod modreg {
     pub(crate) mod trace;
 
     pub(crate) mod tables;
+
+    pub(crate) mod foreign;
 
     pub(crate) mod plugin;
 

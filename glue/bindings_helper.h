@@ -7,6 +7,7 @@
 /* <linux/module_symbol.h> leaves this to others. */
 #include <linux/types.h>
 
+#include <linux/extable.h>
 #include <linux/kdebug.h>
 #include <linux/module_symbol.h>
 #include <linux/panic_notifier.h>

@@ -24,6 +24,10 @@ EXPORT_SYMBOL_GPL(modreg_kallsyms_lookup_name);
 EXPORT_SYMBOL_GPL(modreg_search_extables);
 EXPORT_SYMBOL_GPL(modreg_is_address);
 EXPORT_SYMBOL_GPL(modreg_text_address);
+EXPORT_SYMBOL_GPL(modreg_address);
+EXPORT_SYMBOL_GPL(modreg_foreign_bounds);
+EXPORT_SYMBOL_GPL(modreg_is_foreign_address);
+EXPORT_SYMBOL_GPL(modreg_set_hooked);
 EXPORT_SYMBOL_GPL(modreg_plugin_name);
 EXPORT_SYMBOL_GPL(modreg_print_plugins);
 

@@ -424,6 +424,19 @@ bool modreg_is_address(unsigned long addr);
 struct modreg_plugin *modreg_text_address(unsigned long addr);
 
 /**
+ * modreg_address() - the plugin that an address lies in
+ * @addr: an address.
+ *
+ * The caller keeps preemption disabled for as long as it uses the answer.
+ *
+ * Follows __module_address().
+ *
+ * Context: Any, with preemption disabled.
+ * Return: The plugin, or NULL.
+ */
+struct modreg_plugin *modreg_address(unsigned long addr);
+
+/**
  * modreg_plugin_name() - a plugin's name
  * @plugin: a plugin that the caller keeps from going: by a reference, or by
  *	having disabled preemption before it got it.
@@ -444,5 +457,44 @@ const char *modreg_plugin_name(const struct modreg_plugin *plugin);
  * Context: Any.
  */
 void modreg_print_plugins(void);
+
+/* What modreg_kallsyms needs, by which the kernel itself asks modreg */
+
+/**
+ * struct modreg_bounds - where all foreign regions lie
+ * @low: not above the first address of any; ULONG_MAX where there is none.
+ * @high: not below the end of any; 0 where there is none.
+ *
+ * A region is foreign where it lies outside of its plugin's owner. Other memory may
+ * lie between the bounds too.
+ */
+struct modreg_bounds {
+	unsigned long low;
+	unsigned long high;
+};
+
+/* Read it with READ_ONCE(). */
+extern struct modreg_bounds modreg_foreign_bounds;
+
+/**
+ * modreg_is_foreign_address() - whether an address lies in a foreign region
+ * @addr: an address.
+ *
+ * Context: Any.
+ * Return: true where it does.
+ */
+bool modreg_is_foreign_address(unsigned long addr);
+
+/**
+ * modreg_set_hooked() - tell modreg that the kernel asks it, or will do so no more
+ * @hooked: which.
+ *
+ * While the kernel asks, modreg's own lines about an oops do not repeat the kernel's.
+ *
+ * Context: May sleep.
+ * Return: 0; -EBUSY where a plugin with exception entries for foreign regions is
+ * registered, whose next fault would be an oops.
+ */
+int modreg_set_hooked(bool hooked);
 
 #endif /* _MODREG_H */

@@ -201,6 +201,16 @@ pub(crate) fn is_address(addr: usize, guard: &PreemptGuard) -> bool {
     Index::find(addr, guard).is_some()
 }
 
+/// Returns the plugin that `addr` lies in, as `__module_address()`.
+pub(crate) fn address(addr: usize, guard: &PreemptGuard) -> Option<&Plugin> {
+    Index::find(addr, guard).map(|found| found.plugin)
+}
+
+/// Returns whether `addr` lies in a foreign region.
+pub(crate) fn is_foreign(addr: usize, guard: &PreemptGuard) -> bool {
+    Index::find(addr, guard).is_some_and(|found| found.region.foreign)
+}
+
 /// The plugin whose code `addr` lies in, as `__module_text_address()`.
 pub(crate) fn text_address(addr: usize, guard: &PreemptGuard) -> Option<&Plugin> {
     if !Index::may_be_text(addr) {

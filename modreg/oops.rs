@@ -4,7 +4,7 @@
 
 use crate::{
     modreg::{
-        lookup,
+        foreign, lookup,
         plugin::list::{
             LAST_UNLOADED,
             PLUGINS, //
@@ -65,6 +65,10 @@ pub(crate) struct Report;
 impl TroubleNotify for Report {
     fn trouble(at: &Trouble) {
         print_plugins();
+        // The kernel itself has said the rest.
+        if foreign::is_hooked() {
+            return;
+        }
         if let Some(ip) = at.ip {
             print_address("IP", ip);
         }

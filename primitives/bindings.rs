@@ -17,6 +17,6 @@
     unsafe_op_in_unsafe_fn
 )]
 
-use kernel::bindings::*;
+pub(crate) use kernel::bindings::*;
 
 include!(env!("MODREG_PRIMITIVES_BINDINGS"));

@@ -21,15 +21,8 @@ use kernel::{
     str::Formatter, //
 };
 
-extern "C" {
-    // A `struct module`; only its address is used.
-    static __this_module: u8;
-}
-
-/// The module that is not unloaded while one of its files is open.
-///
-/// `module::this_module()` of the kernel crate came with Linux 7.3 only.
-const OWNER: *mut bindings::module = (&raw const __this_module).cast_mut().cast();
+/// This module, which open files keep from being unloaded.
+const OWNER: *mut bindings::module = super::module::THIS_MODULE;
 
 /// A directory in the root of debugfs, which dropping this removes with its files.
 ///

@@ -9,13 +9,19 @@
 //! stands for a `Mutex<()>` of `global_lock!`, and `module` for the argument of
 //! `kernel::Module::init()`.
 
+// A root uses some of it only.
+#![allow(dead_code, unused_imports, unused_macros)]
+
+pub(crate) mod address;
 pub(crate) mod atomic;
-mod bindings;
+pub(crate) mod bindings;
 pub(crate) mod borrowed;
 pub(crate) mod callback;
 pub(crate) mod cstr;
 pub(crate) mod debugfs;
 pub(crate) mod errno;
+#[cfg(all(CONFIG_DYNAMIC_FTRACE_WITH_ARGS, CONFIG_KPROBES))]
+pub(crate) mod ftrace;
 pub(crate) mod module;
 pub(crate) mod nofault;
 pub(crate) mod notifier;

@@ -117,6 +117,17 @@ impl Module {
         (memory.base as usize, memory.size as usize)
     }
 
+    /// Returns whether a range lies in one piece of the module's memory, as `within_module()`.
+    ///
+    /// Context: Any, NMI included.
+    pub(crate) fn contains(self, base: usize, size: usize) -> bool {
+        (0..bindings::mod_mem_type_MOD_MEM_NUM_TYPES).any(|kind| {
+            let (start, len) = self.memory(kind);
+            let at = base.wrapping_sub(start);
+            at < len && size <= len.wrapping_sub(at)
+        })
+    }
+
     /// Returns the module's symbol table: with `init` the one of its init, otherwise the one that
     /// stays.
     ///
@@ -259,7 +270,57 @@ pub(crate) fn ex_to_insn(entry: &bindings::exception_table_entry) -> usize {
     unsafe { helpers::ex_to_insn(entry) }
 }
 
+/// Returns the address where a fault goes on, as `ex_fixup_addr()`.
+///
+/// Context: Any, NMI included.
+pub(crate) fn ex_to_fixup(entry: &bindings::exception_table_entry) -> usize {
+    // SAFETY: Only `entry` is read, in place.
+    unsafe { helpers::ex_to_fixup(entry) }
+}
+
+/// Returns whether the handler of an exception entry's type makes sense outside of the kernel's own
+/// code.
+///
+/// Context: Any, NMI included.
+pub(crate) fn ex_type_is_general(entry: &bindings::exception_table_entry) -> bool {
+    // SAFETY: Only `entry` is read, in place.
+    unsafe { helpers::ex_type_is_general(entry) }
+}
+
 /// Returns the state that a module notifier's `action` stands for.
 pub(super) fn notifier_state(action: usize) -> ModuleState {
     ModuleState::from_raw(action as u32)
+}
+
+extern "C" {
+    // A `struct module`; only its address is used.
+    static __this_module: u8;
+}
+
+/// The address of this module.
+///
+/// `module::this_module()` of the kernel crate came with Linux 7.3 only.
+pub(crate) const THIS_MODULE: *mut bindings::module = (&raw const __this_module).cast_mut().cast();
+
+/// A reference to this module: it is not unloaded while this exists.
+#[must_use = "the module is pinned until this is dropped"]
+pub(crate) struct Pin(());
+
+impl Pin {
+    /// Pins this module, as `try_module_get(THIS_MODULE)`.
+    ///
+    /// [`None`] where the module is being unloaded.
+    ///
+    /// Context: Any, NMI included.
+    pub(crate) fn new() -> Option<Self> {
+        // SAFETY: The pointer is this module.
+        unsafe { bindings::try_module_get(THIS_MODULE) }.then_some(Self(()))
+    }
+}
+
+impl Drop for Pin {
+    fn drop(&mut self) {
+        // SAFETY: The pointer is this module, and `new()` took the reference that is given back.
+        unsafe { bindings::module_put(THIS_MODULE) };
+    }
 }

@@ -4,11 +4,51 @@
 //!
 //! C header: [`include/linux/uaccess.h`](srctree/include/linux/uaccess.h)
 
-use core::mem::size_of;
+use core::{
+    mem::size_of,
+    ops::Range, //
+};
 use kernel::{
     bindings,
+    page::PAGE_SIZE,
     prelude::*, //
 };
+
+/// Returns whether every page of a range can be read.
+///
+/// The answer is for now: what maps the range keeps it mapped.
+///
+/// Context: Any, NMI included.
+pub(crate) fn is_readable(range: Range<usize>) -> bool {
+    let Some(last) = range.end.checked_sub(1) else {
+        return false;
+    };
+    let mut at = range.start;
+    while at < last {
+        if read_byte(at).is_none() {
+            return false;
+        }
+        let Some(next) = (at | PAGE_SIZE.wrapping_sub(1)).checked_add(1) else {
+            break;
+        };
+        at = next;
+    }
+    read_byte(last).is_some()
+}
+
+/// Returns the byte at `addr`, as `get_kernel_nofault()`.
+///
+/// [`None`] where it cannot be read.
+///
+/// Context: Any, NMI included.
+fn read_byte(addr: usize) -> Option<u8> {
+    let mut byte = 0u8;
+    // SAFETY: `byte` is valid for writing of one byte, and any source address will do.
+    let err = unsafe {
+        bindings::copy_from_kernel_nofault((&raw mut byte).cast(), addr as *const c_void, 1)
+    };
+    (err == 0).then_some(byte)
+}
 
 /// Returns the word at `addr`, or [`None`] if it cannot be read, as `get_kernel_nofault()`.
 ///

@@ -24,6 +24,7 @@ use crate::{
             string, //
         },
         error::Refusal,
+        foreign,
         name::Name,
         plugin::Plugin,
         registry::{
@@ -166,7 +167,9 @@ unsafe fn content(desc: &modreg_plugin_desc) -> Result<Content, Refusal> {
             "regions missing or too many",
         )
     }?;
-    let (mut regions, inits) = regions(&described)?;
+    // SAFETY: By the requirement of this function.
+    let owner = unsafe { Module::new(desc.owner) };
+    let (mut regions, inits) = regions(&described, owner)?;
     let core_regions = inits
         .ok_or(())
         .map(|n| clone(regions.get(..n).unwrap_or(&[])));
@@ -233,8 +236,12 @@ fn clone(regions: &[Region]) -> Result<KVec<Region>, Refusal> {
 ///
 /// # Errors
 ///
-/// `EINVAL` if there are no regions, one is empty, wraps or has unknown flags, or two overlap.
-fn regions(described: &[modreg_region]) -> Result<(KVec<Region>, Option<usize>), Refusal> {
+/// - `EINVAL` if there are no regions, one is empty, wraps or has unknown flags, or two overlap.
+/// - As [`foreign::check`].
+fn regions(
+    described: &[modreg_region],
+    owner: Option<Module>,
+) -> Result<(KVec<Region>, Option<usize>), Refusal> {
     if described.is_empty() {
         return Err(Refusal::new(EINVAL, "no regions"));
     }
@@ -245,11 +252,12 @@ fn regions(described: &[modreg_region]) -> Result<(KVec<Region>, Option<usize>),
             if r.flags & !(TEXT | INIT) != 0 {
                 return Err(Refusal::new(EINVAL, "unknown region flags"));
             }
-            let region = Region::new(r.base, r.size, r.flags & TEXT != 0)
+            let mut region = Region::new(r.base, r.size, r.flags & TEXT != 0)
                 .ok_or(Refusal::new(EINVAL, "a region is empty or wraps"))?;
             if regions.iter().any(|other| other.overlaps(&region)) {
                 return Err(Refusal::new(EINVAL, "its own regions overlap"));
             }
+            foreign::check(&mut region, owner)?;
             regions.push(region, GFP_KERNEL)?;
         }
         if !init {

@@ -17,6 +17,7 @@ use crate::{
             modreg_plugin_desc, //
         },
         error::Refusal,
+        foreign,
         lock::LOCK,
         lookup,
         oops,
@@ -28,6 +29,7 @@ use crate::{
         cstr::ThinCStr,
         errno::edeadlk,
         preempt::PreemptGuard,
+        rcu::Held,
         stop_machine::can_stop_machine, //
     },
 };
@@ -404,6 +406,26 @@ export! {
     fn modreg_text_address(addr: c_ulong) -> *mut modreg_plugin {
         let guard = PreemptGuard::new();
         lookup::text_address(addr, &guard).map_or(ptr::null_mut(), handle)
+    }
+
+    /// See `include/modreg.h`.
+    fn modreg_address(addr: c_ulong) -> *mut modreg_plugin {
+        let guard = PreemptGuard::new();
+        lookup::address(addr, &guard).map_or(ptr::null_mut(), handle)
+    }
+
+    /// See `include/modreg.h`.
+    fn modreg_is_foreign_address(addr: c_ulong) -> bool {
+        lookup::is_foreign(addr, &PreemptGuard::new())
+    }
+
+    /// See `include/modreg.h`.
+    fn modreg_set_hooked(hooked: bool) -> c_int {
+        let mut lock = LOCK.lock();
+        match foreign::set_hooked(hooked, &mut Held::new(&mut lock)) {
+            Ok(()) => 0,
+            Err(_plugins) => EBUSY.to_errno(),
+        }
     }
 
     /// See `include/modreg.h`.

@@ -6,6 +6,7 @@ pub(crate) mod list;
 
 use crate::{
     modreg::{
+        foreign::Foreign,
         lock::LOCK,
         name::Name,
         tables::Tables, //
@@ -91,6 +92,8 @@ pub(crate) struct Links {
     pub(crate) place: Position,
     /// The linked names; those that remain when the plugin is LIVE.
     pub(crate) names: Option<LinkedNames>,
+    /// What it counts for among the plugins with foreign regions.
+    pub(crate) foreign: Foreign,
     /// The tables for the LIVE state, which lack what is in init regions, and the names that are
     /// linked until then. [`None`] without init regions and once the plugin is LIVE.
     pub(crate) core: Option<(KBox<RcuBox<Tables>>, LinkedNames)>,

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     modreg::{
         error::Refusal,
+        foreign,
         index::{
             by_address::{
                 Change,
@@ -258,6 +259,7 @@ fn publish(plugin: &Arc<Plugin>, content: Content, at_once: bool) -> Result<bool
     // tests/litmus/registry-publish.litmus.
     let mut held = Held::new(&mut lock);
     let names = NAMES.enter(&mut names, &mut held);
+    let foreign = foreign::add(&full, &mut held);
     plugin.publish(full, &mut held);
     let entry = PLUGINS.add(node, &mut held);
     let place = ORDER.push(names.first(), symbols, &mut held);
@@ -272,6 +274,7 @@ fn publish(plugin: &Arc<Plugin>, content: Content, at_once: bool) -> Result<bool
         entry: Some(entry),
         place,
         names: Some(names),
+        foreign,
         core: core.zip(init),
     };
     let (live, _none) = if at_once {

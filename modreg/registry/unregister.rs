@@ -5,6 +5,7 @@
 use super::changes::count_change;
 use crate::{
     modreg::{
+        foreign,
         index::{
             by_address::Change,
             by_name::NAMES,
@@ -202,8 +203,14 @@ where
     // Among equal names those of the newest plugin come first. The newest plugins are likely to be
     // the last here, so their names are found soonest in this order.
     for plugin in plugins.iter().rev() {
-        let Links { names, core, .. } = mem::take(plugin.links().as_mut(&mut lock));
+        let Links {
+            names,
+            foreign,
+            core,
+            ..
+        } = mem::take(plugin.links().as_mut(&mut lock));
         let mut held = Held::new(&mut lock);
+        foreign::remove(foreign, &mut held);
         for names in [names, core.unzip().1].iter().flatten() {
             NAMES.unlink(names, &mut held);
         }

@@ -9,7 +9,11 @@ use crate::{
     },
     primitives::{
         borrowed::Borrowed,
-        module::ex_to_insn, //
+        module::{
+            ex_to_fixup,
+            ex_to_insn,
+            ex_type_is_general, //
+        },
     },
 };
 use kernel::{
@@ -25,8 +29,16 @@ use kernel::{
 pub(crate) struct Extable(Borrowed<exception_table_entry>);
 
 impl Extable {
-    /// Takes a table, or says what is wrong with it: `EINVAL` where it is not sorted, `ERANGE`
-    /// where an instruction lies outside the text of `regions`.
+    /// Checks a table and takes it.
+    ///
+    /// # Errors
+    ///
+    /// - `EINVAL` where it is not sorted, or where an entry for a foreign region has a type that makes
+    ///   no sense there.
+    /// - `ERANGE` where an instruction, or the fixup of one in a foreign region, lies outside the text
+    ///   of `regions`. So does whatever an entry names that stands too far from it.
+    ///
+    /// Context: May sleep.
     pub(crate) fn new(
         entries: Borrowed<exception_table_entry>,
         regions: &[Region],
@@ -38,15 +50,35 @@ impl Extable {
                 return Err(Refusal::new(EINVAL, "exception entries out of order"));
             }
             last = insn;
-            if !regions.iter().any(|r| r.text && r.contains(insn)) {
+            let text = |addr| regions.iter().find(|r| r.text && r.contains(addr));
+            let region = text(insn).ok_or(Refusal::new(
+                ERANGE,
+                "exception entry outside the text regions",
+            ))?;
+            if !region.foreign {
+                continue;
+            }
+            // There the kernel acts on the entry.
+            if !ex_type_is_general(entry) {
+                return Err(Refusal::new(
+                    EINVAL,
+                    "exception entry of a type for the kernel's own code",
+                ));
+            }
+            if text(ex_to_fixup(entry)).is_none() {
                 return Err(Refusal::new(
                     ERANGE,
-                    "exception entry outside the text regions",
+                    "exception entry whose fixup lies outside the text regions",
                 ));
             }
         }
         // INVARIANT: Checked above.
         Ok(Self(entries))
+    }
+
+    /// Returns whether there are entries.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// The entry for the instruction at `addr`, as `search_extable()`. Logarithmic; from any

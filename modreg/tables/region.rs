@@ -17,6 +17,8 @@ pub(crate) struct Region {
     pub(crate) size: usize,
     /// Whether it holds code.
     pub(crate) text: bool,
+    /// Whether it lies outside of its owner's memory: there the kernel has no answer of its own.
+    pub(crate) foreign: bool,
     /// Which part of the symbol table's order lies in it.
     pub(crate) symbols: Range<u32>,
 }
@@ -30,6 +32,7 @@ impl Region {
             base,
             size,
             text,
+            foreign: false,
             symbols: 0..0,
         })
     }

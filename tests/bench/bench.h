@@ -12,6 +12,9 @@
 #include <linux/module.h>
 #include <linux/seq_buf.h>
 
+/* Readable bytes behind the code of a region that lies outside of every module. */
+#define ROOM 16
+
 #include <modreg.h>
 
 #include "../modules/kernel_functions.h"

@@ -24,8 +24,14 @@
 #include <linux/slab.h>
 #include <linux/sort.h>
 
-#include "../../glue/helpers.h"
 #include "bench.h"
+
+/* In glue/kernel_private.c, for Rust. */
+struct kernel_symbol;
+unsigned long rust_helper_kernel_symbol_value(const struct kernel_symbol *syms,
+					      unsigned int i);
+const char *rust_helper_kernel_symbol_name(const struct kernel_symbol *syms,
+					   unsigned int i);
 
 #define MAX_QUESTIONS 0x4000
 

@@ -123,7 +123,7 @@ static int make_plugin(const char *group, unsigned int number, unsigned int syms
 	if (!p)
 		return -ENOMEM;
 	snprintf(p->name, sizeof(p->name), "%s%u", group, number);
-	p->memory = vmalloc((unsigned long)syms * SYMBOL_SPACING);
+	p->memory = vmalloc((unsigned long)syms * SYMBOL_SPACING + ROOM);
 	p->symtab = kvcalloc(syms + 1, sizeof(*p->symtab), GFP_KERNEL);
 	p->strtab = kvzalloc((syms + 1) * name_size, GFP_KERNEL);
 	p->typetab = kvmalloc(syms + 1, GFP_KERNEL);

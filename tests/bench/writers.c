@@ -41,7 +41,7 @@ static struct {
 
 static int small_alloc(unsigned int max)
 {
-	small.memory = kvmalloc(max * PLUGIN_SPACING, GFP_KERNEL);
+	small.memory = kvmalloc(max * PLUGIN_SPACING + ROOM, GFP_KERNEL);
 	small.plugins = kvcalloc(max, sizeof(*small.plugins), GFP_KERNEL);
 	small.num = 0;
 	return small.memory && small.plugins ? 0 : -ENOMEM;

@@ -6,8 +6,11 @@
 
 #include <linux/bitmap.h>
 #include <linux/err.h>
+#include <linux/kallsyms.h>
 #include <linux/kernel.h>
+#include <linux/module.h>
 #include <linux/string.h>
+#include <linux/uaccess.h>
 
 #include "generated.h"
 
@@ -89,6 +92,46 @@ static bool overlaps_stranger(const struct modreg_region *r)
 	return false;
 }
 
+/* Returns whether the region lies outside of this module, where the kernel may ask about it. */
+static bool is_foreign(const struct modreg_region *r)
+{
+	for_each_mod_mem_type(type) {
+		const struct module_memory *mem = &THIS_MODULE->mem[type];
+		unsigned long at = r->base - (unsigned long)mem->base;
+
+		if (at < mem->size && r->size <= mem->size - at)
+			return false;
+	}
+	return true;
+}
+
+static bool has_symbol(unsigned long addr)
+{
+	static char name[KSYM_SYMBOL_LEN];
+
+	sprint_symbol(name, addr);
+	return strncmp(name, "0x", 2);
+}
+
+static bool is_readable(unsigned long addr, unsigned long end)
+{
+	char byte;
+
+	for (; addr < end; addr = min(end, (addr | ~PAGE_MASK) + 1))
+		if (copy_from_kernel_nofault(&byte, (void *)addr, 1))
+			return false;
+	return !copy_from_kernel_nofault(&byte, (void *)(end - 1), 1);
+}
+
+static void foreign_faults(const struct modreg_region *r)
+{
+	const unsigned long end = r->base + r->size;
+
+	fault(r->base < TASK_SIZE_MAX, -EINVAL);
+	fault(has_symbol(r->base) || has_symbol(end - 1), -EEXIST);
+	fault((r->flags & MODREG_TEXT) && !is_readable(r->base, end + 16), -EFAULT);
+}
+
 static void region_faults(const struct modreg_plugin_desc *d)
 {
 	const struct modreg_region *r, *q;
@@ -108,7 +151,11 @@ static void region_faults(const struct modreg_plugin_desc *d)
 				/* Init regions are gone. */
 				fault(!(q->flags & MODREG_INIT) && overlap(q, r), -EEXIST);
 		}
-		fault(!wraps(r) && r->size && overlaps_stranger(r), -EEXIST);
+		if (wraps(r))
+			continue;
+		fault(overlaps_stranger(r), -EEXIST);
+		if (is_foreign(r))
+			foreign_faults(r);
 	}
 }
 

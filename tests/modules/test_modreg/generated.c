@@ -142,7 +142,7 @@ static void generate_good(struct subject *s)
 
 	s->desc = (struct modreg_plugin_desc){
 		.name = s->name,
-		.owner = one_in(8) ? NULL : THIS_MODULE,
+		.owner = THIS_MODULE,
 		.regions = s->regions,
 		.num_regions = n,
 		.extable = table,

@@ -26,6 +26,7 @@ extern const struct test_case reader_cases[];
 extern const struct test_case writer_cases[];
 extern const struct test_case state_cases[];
 extern const struct test_case refused_cases[];
+extern const struct test_case foreign_cases[];
 extern const struct test_case fault_cases[];
 
 bool test_check(bool ok, const char *func, int line, const char *what);

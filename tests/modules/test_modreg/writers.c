@@ -29,12 +29,13 @@ static void register_case(const struct test_case *tc)
 	check_eq(f->exits, 2);
 }
 
-/* A plugin with the least that it must have: no owner, symbols, callbacks. */
+/* A plugin with the least that it must have: no symbols, no callbacks. */
 static void minimal_case(const struct test_case *tc)
 {
 	struct fixture *f = fixture(0);
 	const struct modreg_plugin_desc desc = {
 		.name = "m",
+		.owner = THIS_MODULE,
 		.regions = f->regions,
 		.num_regions = 1,
 	};

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Foreign regions: those that lie outside of their plugin's owner, so that the kernel asks modreg
+//! about them where `modreg_kallsyms` makes it.
+
+use crate::{
+    modreg::{
+        error::Refusal,
+        lock::LOCK,
+        tables::{
+            region::Region,
+            Tables, //
+        },
+    },
+    primitives::{
+        address::{
+            has_kernel_symbol,
+            is_kernel_address, //
+        },
+        module::Module,
+        nofault::is_readable,
+        rcu::Held, //
+    },
+};
+use kernel::{
+    prelude::*,
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    },
+};
+
+/// Bytes behind the code that must be readable too: perf decodes the instruction at any address of a
+/// text region in an NMI, and one has at most 15 bytes (`branch_type()`).
+const ROOM: usize = 16;
+
+/// The bounds of all foreign regions, as `struct modreg_bounds` of `include/modreg.h`.
+#[repr(C)]
+struct Bounds {
+    low: Atomic<usize>,
+    high: Atomic<usize>,
+}
+
+/// Read by `modreg_kallsyms` at each call of a hooked function.
+#[no_mangle]
+static modreg_foreign_bounds: Bounds = Bounds {
+    low: Atomic::new(usize::MAX),
+    high: Atomic::new(0),
+};
+
+/// How many plugins have foreign regions, and how many of those have exception entries.
+static COUNTS: (Atomic<usize>, Atomic<usize>) = (Atomic::new(0), Atomic::new(0));
+
+/// Whether the kernel asks modreg.
+static HOOKED: Atomic<bool> = Atomic::new(false);
+
+/// What a plugin counts for: whether it has foreign regions, and exception entries with them.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Foreign {
+    regions: bool,
+    fixups: bool,
+}
+
+/// Decides whether a region of `owner` is foreign, and checks one that is.
+///
+/// # Errors
+///
+/// - `EINVAL` where it reaches into the user half of the address space.
+/// - `EEXIST` where the kernel has symbols of its own there.
+/// - `EFAULT` where code, or a byte of the 16 behind it, cannot be read.
+///
+/// Context: May sleep.
+pub(crate) fn check(region: &mut Region, owner: Option<Module>) -> Result<(), Refusal> {
+    if owner.is_some_and(|m| m.contains(region.base, region.size)) {
+        return Ok(());
+    }
+    region.foreign = true;
+    let end = region.base.wrapping_add(region.size);
+    if !is_kernel_address(region.base) {
+        return Err(Refusal::new(EINVAL, "a region lies in the user half"));
+    }
+    if has_kernel_symbol(region.base) || has_kernel_symbol(end.wrapping_sub(1)) {
+        return Err(Refusal::new(
+            EEXIST,
+            "a region lies where the kernel has symbols of its own",
+        ));
+    }
+    let readable = || Some(is_readable(region.base..end.checked_add(ROOM)?));
+    if region.text && readable() != Some(true) {
+        return Err(Refusal::new(
+            EFAULT,
+            "a text region, or the 16 bytes behind it, cannot be read",
+        ));
+    }
+    Ok(())
+}
+
+/// Counts a plugin that is about to be published.
+pub(crate) fn add(tables: &Tables, _held: &mut Held<'_, LOCK>) -> Foreign {
+    let mut foreign = Foreign::default();
+    let Bounds { low, high } = &modreg_foreign_bounds;
+    for region in tables.regions.iter().filter(|r| r.foreign) {
+        let end = region.base.wrapping_add(region.size);
+        low.store(low.load(Relaxed).min(region.base), Relaxed);
+        high.store(high.load(Relaxed).max(end), Relaxed);
+        foreign.regions = true;
+        foreign.fixups = !tables.extable.is_empty();
+    }
+    count(foreign, |n, by| n.wrapping_add(by));
+    foreign
+}
+
+/// Counts off a plugin that no reader can find any more.
+pub(crate) fn remove(foreign: Foreign, _held: &mut Held<'_, LOCK>) {
+    count(foreign, |n, by| n.wrapping_sub(by));
+    if foreign.regions && COUNTS.0.load(Relaxed) == 0 {
+        modreg_foreign_bounds.low.store(usize::MAX, Relaxed);
+        modreg_foreign_bounds.high.store(0, Relaxed);
+    }
+}
+
+fn count(foreign: Foreign, f: fn(usize, usize) -> usize) {
+    for (n, by) in [(&COUNTS.0, foreign.regions), (&COUNTS.1, foreign.fixups)] {
+        n.store(f(n.load(Relaxed), by.into()), Relaxed);
+    }
+}
+
+/// Returns whether the kernel asks modreg.
+///
+/// Context: Any, NMI included.
+pub(crate) fn is_hooked() -> bool {
+    HOOKED.load(Relaxed)
+}
+
+/// Notes that the kernel asks modreg, or that it is about to do so no more.
+///
+/// # Errors
+///
+/// The number of plugins whose fixups the kernel would not find then.
+pub(crate) fn set_hooked(hooked: bool, _held: &mut Held<'_, LOCK>) -> Result<(), usize> {
+    let fixups = COUNTS.1.load(Relaxed);
+    if !hooked && fixups != 0 {
+        return Err(fixups);
+    }
+    HOOKED.store(hooked, Relaxed);
+    Ok(())
+}

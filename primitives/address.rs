@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What an address is to the kernel.
+
+use super::bindings as helpers;
+
+/// Returns whether an address lies in the kernel's part of the address space, as
+/// `fault_in_kernel_space()`.
+///
+/// Context: Any, NMI included.
+pub(crate) fn is_kernel_address(addr: usize) -> bool {
+    // SAFETY: An FFI call with no additional requirements.
+    unsafe { helpers::is_kernel_address(addr) }
+}
+
+/// Returns whether the kernel itself has a symbol for an address, as `kallsyms_lookup()`: in
+/// vmlinux, in a module, in code of BPF or ftrace.
+///
+/// Context: Any, NMI included.
+pub(crate) fn has_kernel_symbol(addr: usize) -> bool {
+    // SAFETY: An FFI call with no additional requirements.
+    unsafe { helpers::has_kernel_symbol(addr) }
+}

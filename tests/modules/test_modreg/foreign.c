@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Regions outside of their owner, about which the kernel may come to ask: what they must be,
+ * and the errno of what they are not. Nothing here runs.
+ */
+
+#include <linux/kallsyms.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/sched/task.h>
+#include <linux/string.h>
+#include <linux/vmalloc.h>
+
+#include "test_modreg.h"
+
+/* Two pages, and behind them the page that vmalloc() leaves unmapped. */
+#define FOREIGN_SIZE (2 * PAGE_SIZE)
+#define ROOM 16
+
+static void *pages;
+
+/* In reach of the pages, and not. */
+static struct exception_table_entry far_entry;
+
+static struct exception_table_entry *near_entry(void)
+{
+	return pages + PAGE_SIZE;
+}
+
+static void text_of_page(struct fixture *f)
+{
+	f->regions[0] = (struct modreg_region){ (unsigned long)pages, 64, MODREG_TEXT };
+}
+
+static void good_room(struct fixture *f)
+{
+	f->regions[0].size = FOREIGN_SIZE - ROOM;
+}
+
+/* Data is never looked at. */
+static void good_data_unmapped(struct fixture *f)
+{
+	f->regions[0] = (struct modreg_region){ (unsigned long)pages + FOREIGN_SIZE, 64 };
+	f->desc.num_exentries = 0;
+}
+
+static void good_table(struct fixture *f)
+{
+}
+
+static void __maybe_unused spoil_user_half(struct fixture *f)
+{
+	f->regions[0] = (struct modreg_region){ PAGE_SIZE, 64 };
+}
+
+static void __maybe_unused spoil_end_of_user_half(struct fixture *f)
+{
+	f->regions[0] = (struct modreg_region){ TASK_SIZE_MAX - 1, 1 };
+}
+
+static void spoil_vmlinux(struct fixture *f)
+{
+	f->regions[0] = (struct modreg_region){ (unsigned long)sprint_symbol, 4, MODREG_TEXT };
+}
+
+static void spoil_vmlinux_data(struct fixture *f)
+{
+	f->regions[0] = (struct modreg_region){ (unsigned long)&init_task, 4 };
+}
+
+static void spoil_other_module(struct fixture *f)
+{
+	f->regions[0] = (struct modreg_region){ (unsigned long)modreg_address_lookup, 4,
+						MODREG_TEXT };
+}
+
+/* It begins in this module, where it would be the kernel's to answer, and leaves it. */
+static void spoil_leaves_owner(struct fixture *f)
+{
+	const struct module_memory *text = &THIS_MODULE->mem[MOD_TEXT];
+
+	f->regions[0] = (struct modreg_region){ (unsigned long)text->base + text->size - 4, 8 };
+}
+
+static void spoil_text_unmapped(struct fixture *f)
+{
+	f->regions[0].base += FOREIGN_SIZE;
+}
+
+static void spoil_text_partly_unmapped(struct fixture *f)
+{
+	f->regions[0].size = FOREIGN_SIZE + 1;
+}
+
+static void spoil_text_without_room(struct fixture *f)
+{
+	f->regions[0].size = FOREIGN_SIZE - ROOM + 1;
+}
+
+static void spoil_entry_of_kernels_own_type(struct fixture *f)
+{
+	near_entry()->data = EX_TYPE_BPF;
+}
+
+static void spoil_entry_without_type(struct fixture *f)
+{
+	near_entry()->data = EX_TYPE_NONE;
+}
+
+static void spoil_fixup_outside(struct fixture *f)
+{
+	near_entry()->fixup += 64;
+}
+
+static void spoil_fixup_in_data(struct fixture *f)
+{
+	f->regions[1] = (struct modreg_region){ (unsigned long)pages + 256, 64 };
+	f->desc.num_regions = 2;
+	near_entry()->fixup += 256;
+}
+
+/* An entry's fields have 32 bits, and are relative to it. */
+static void spoil_table_out_of_reach(struct fixture *f)
+{
+	set_exception(&far_entry, (unsigned long)pages + 8);
+	f->desc.extable = &far_entry;
+}
+
+/* Registers a plugin of a foreign text region with an exception entry, spoiled or not. */
+static void foreign_case(const struct test_case *tc)
+{
+	struct fixture *f = fixture(0);
+	unsigned long addr;
+
+	pages = vmalloc(FOREIGN_SIZE);
+	if (!check(pages))
+		return;
+	text_of_page(f);
+	set_exception(near_entry(), (unsigned long)pages + 8);
+	f->desc.num_regions = 1;
+	f->desc.num_symbols = 0;
+	f->desc.extable = near_entry();
+	f->desc.num_exentries = 1;
+	tc->spoil(f);
+
+	addr = f->regions[0].base;
+	f->plugin = modreg_register_plugin(&f->desc);
+	check_eq(PTR_ERR_OR_ZERO(f->plugin), tc->err);
+	check_eq(modreg_is_foreign_address(addr), !tc->err);
+	if (!tc->err) {
+		check(modreg_foreign_bounds.low <= addr && modreg_foreign_bounds.high > addr);
+		fixture_unregister(f);
+	}
+	check_eq(modreg_is_foreign_address(addr), false);
+	check_eq(modreg_foreign_bounds.high, 0);
+	f->plugin = NULL;
+	vfree(pages);
+}
+
+/* In its owner's memory the kernel answers, and nothing more is asked of a plugin. */
+static void own_case(const struct test_case *tc)
+{
+	struct fixture *f = fixture(0);
+
+	f->extable[0].data = EX_TYPE_BPF;
+	if (!fixture_register(f))
+		return;
+	check_eq(modreg_is_address(f->text), true);
+	check_eq(modreg_is_foreign_address(f->text), false);
+	check_eq(modreg_foreign_bounds.high, 0);
+	fixture_unregister(f);
+}
+
+#define REFUSED(name, err) { "refused.foreign_" #name, foreign_case, spoil_##name, err }
+#define TAKEN(name) { "writers.foreign_" #name, foreign_case, good_##name, 0 }
+
+const struct test_case foreign_cases[] = {
+	TAKEN(table),
+	TAKEN(room),
+	TAKEN(data_unmapped),
+	{ "writers.in_owner", own_case },
+#ifndef CONFIG_UML
+	/* There the kernel has an address space of its own. */
+	REFUSED(user_half, -EINVAL),
+	REFUSED(end_of_user_half, -EINVAL),
+#endif
+	REFUSED(vmlinux, -EEXIST),
+	REFUSED(vmlinux_data, -EEXIST),
+	REFUSED(other_module, -EEXIST),
+	REFUSED(leaves_owner, -EEXIST),
+	REFUSED(text_unmapped, -EFAULT),
+	REFUSED(text_partly_unmapped, -EFAULT),
+	REFUSED(text_without_room, -EFAULT),
+	REFUSED(entry_of_kernels_own_type, -EINVAL),
+	REFUSED(entry_without_type, -EINVAL),
+	REFUSED(fixup_outside, -ERANGE),
+	REFUSED(fixup_in_data, -ERANGE),
+	REFUSED(table_out_of_reach, -ERANGE),
+	{ }
+};
