@@ -4,6 +4,7 @@
  * manner of rust/helpers/. Sorted alphabetically.
  */
 
+#include <linux/ftrace.h>
 #include <linux/module.h>
 #include <linux/preempt.h>
 #include <linux/ptrace.h>
@@ -15,6 +16,20 @@ unsigned long rust_helper_current_stack_pointer(void)
 {
 	return current_stack_pointer;
 }
+
+#ifdef CONFIG_DYNAMIC_FTRACE_WITH_ARGS
+unsigned long rust_helper_ftrace_regs_get_argument(struct ftrace_regs *fregs,
+						   unsigned int n)
+{
+	return ftrace_regs_get_argument(fregs, n);
+}
+
+void rust_helper_ftrace_regs_set_instruction_pointer(struct ftrace_regs *fregs,
+						     unsigned long ip)
+{
+	ftrace_regs_set_instruction_pointer(fregs, ip);
+}
+#endif
 
 unsigned long rust_helper_instruction_pointer(struct pt_regs *regs)
 {
@@ -69,4 +84,9 @@ int rust_helper_rcu_preempt_depth(void)
 bool rust_helper_user_mode(struct pt_regs *regs)
 {
 	return user_mode(regs);
+}
+
+bool rust_helper_within_this_module(unsigned long addr)
+{
+	return within_module(addr, THIS_MODULE);
 }

@@ -34,7 +34,7 @@ quiet_cmd_modreg_bindgen = BINDGEN $@
 modreg_bindings ?= $(obj)/modreg_generated.rs
 export MODREG_BINDINGS := $(abspath $(modreg_bindings))
 $(modreg_bindings): private bindgen_flags := \
-	--allowlist-type 'modreg_.*' --allowlist-var 'MODREG_.*' \
+	--allowlist-type 'modreg_.*' --allowlist-var '(MODREG|modreg)_.*' \
 	--allowlist-function 'modreg_.*' --opaque-type modreg_plugin
 $(modreg_bindings): $(modreg_include)/modreg.h FORCE
 	$(call if_changed_dep,modreg_bindgen)

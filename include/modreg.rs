@@ -71,7 +71,7 @@ use kernel::{
     unreachable_pub,
     unsafe_op_in_unsafe_fn
 )]
-mod bindings {
+pub(crate) mod bindings {
     use kernel::bindings::*;
 
     include!(env!("MODREG_BINDINGS"));
@@ -513,4 +513,39 @@ impl Drop for Pinned {
         // SAFETY: By the type invariant; it is given back once.
         unsafe { bindings::modreg_find_symbol_put(self.plugin.as_ptr()) };
     }
+}
+
+/// Returns the bounds of all foreign regions, those that lie outside of their plugin's owner.
+///
+/// Empty where there is none. Other memory may lie between the bounds too.
+///
+/// Context: Any, NMI included.
+#[inline(always)]
+pub(crate) fn foreign_bounds() -> Range<usize> {
+    let bounds = &raw const bindings::modreg_foreign_bounds;
+    // SAFETY: modreg's variable is there while this module is linked to modreg. A volatile read is
+    // the `READ_ONCE()` that `modreg.h` asks for.
+    unsafe {
+        (&raw const (*bounds).low).read_volatile()..(&raw const (*bounds).high).read_volatile()
+    }
+}
+
+/// Returns whether an address lies in a foreign region.
+///
+/// Context: Any, NMI included.
+pub(crate) fn is_foreign_address(addr: usize) -> bool {
+    // SAFETY: An FFI call with no additional requirements.
+    unsafe { bindings::modreg_is_foreign_address(addr) }
+}
+
+/// Tells modreg that the kernel asks it, or will do so no more.
+///
+/// # Errors
+///
+/// As `modreg_set_hooked()`.
+///
+/// Context: May sleep.
+pub(crate) fn set_hooked(hooked: bool) -> Result {
+    // SAFETY: An FFI call with no additional requirements.
+    to_result(unsafe { bindings::modreg_set_hooked(hooked) })
 }

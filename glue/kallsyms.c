@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * modreg_kallsyms: what Rust has no form for, static calls and a parameter that does
+ * something when it is written.
+ */
+
+#include <linux/kstrtox.h>
+#include <linux/moduleparam.h>
+#include <linux/static_call.h>
+
+#include "kallsyms.h"
+
+/*
+ * A static call is direct: an indirect one needs an entry that the kernel has closed where
+ * it never takes the function's address.
+ */
+DEFINE_STATIC_CALL_NULL(original_get, module_get_kallsym);
+DEFINE_STATIC_CALL_NULL(original_lookup, module_kallsyms_lookup_name);
+
+void modreg_kallsyms_set_originals(unsigned long get_kallsym, unsigned long lookup_name)
+{
+	static_call_update(original_get, (void *)get_kallsym);
+	static_call_update(original_lookup, (void *)lookup_name);
+}
+
+int modreg_kallsyms_original_get(unsigned int symnum, unsigned long *value, char *type,
+				 char *name, char *module_name, int *exported)
+{
+	return static_call(original_get)(symnum, value, type, name, module_name, exported);
+}
+
+unsigned long modreg_kallsyms_original_lookup(const char *name)
+{
+	return static_call(original_lookup)(name);
+}
+
+/* Both under the parameter's lock, which excludes writers. */
+static bool enabled = true;
+static bool started;
+
+static int enabled_set(const char *val, const struct kernel_param *kp)
+{
+	bool on;
+	int err = kstrtobool(val, &on);
+
+	/* While the module is loaded, the value only says what it is to begin with. */
+	if (!err && started && on != enabled)
+		err = on ? modreg_kallsyms_enable() : modreg_kallsyms_disable();
+	if (!err)
+		enabled = on;
+	return err;
+}
+
+static const struct kernel_param_ops enabled_ops = {
+	.set = enabled_set,
+	.get = param_get_bool,
+};
+module_param_cb(enabled, &enabled_ops, &enabled, 0644);
+MODULE_PARM_DESC(enabled, "whether the kernel asks modreg (Y)");
+
+int modreg_kallsyms_start(void)
+{
+	int err = 0;
+
+	kernel_param_lock(THIS_MODULE);
+	started = true;
+	if (enabled)
+		err = modreg_kallsyms_enable();
+	kernel_param_unlock(THIS_MODULE);
+	return err;
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The numbers of `/proc/kallsyms`: first the modules' symbols, then the plugins'.
+//!
+//! Plugins come last, so that the modules keep their numbers when plugins come and go.
+
+use super::ffi::bindings as helpers;
+use crate::{
+    include::modreg::{
+        self,
+        bindings as modreg_sys, //
+    },
+    primitives::{
+        ftrace::function_address,
+        preempt::PreemptGuard, //
+    },
+};
+use kernel::{
+    bindings::KSYM_NAME_LEN,
+    prelude::*,
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    },
+};
+
+/// How many symbols all modules had when somebody last counted.
+static TOTAL: Atomic<u32> = Atomic::new(0);
+
+/// Finds the functions that replacements call themselves. They are called directly, by static calls:
+/// where a function's address is never taken, its entry is closed to indirect calls.
+///
+/// Context: May sleep.
+pub(super) fn find_originals() -> Result {
+    let (get, lookup) = (
+        function_address(c"module_get_kallsym")?,
+        function_address(c"module_kallsyms_lookup_name")?,
+    );
+    // SAFETY: These are the addresses of the functions whose prototypes the static calls have.
+    unsafe { helpers::modreg_kallsyms_set_originals(get, lookup) };
+    Ok(())
+}
+
+/// Calls the kernel's own `module_kallsyms_lookup_name()`.
+///
+/// # Safety
+///
+/// `name` must be a string.
+pub(super) unsafe fn original_lookup_name(name: *const c_char) -> usize {
+    // SAFETY: By the safety requirements `name` is a string.
+    unsafe { helpers::modreg_kallsyms_original_lookup(name) }
+}
+
+/// Returns whether modules have a symbol of number `n`.
+fn modules_have(n: u32) -> bool {
+    let (mut value, mut letter, mut exported) = (0, 0, 0);
+    let mut name = [0; KSYM_NAME_LEN as usize];
+    let mut module = [0; modreg_sys::MODREG_NAME_LEN as usize];
+    // SAFETY: The outputs are valid, the names' of the lengths that the function writes.
+    let err = unsafe {
+        helpers::modreg_kallsyms_original_get(
+            n,
+            &mut value,
+            &mut letter,
+            name.as_mut_ptr(),
+            module.as_mut_ptr(),
+            &mut exported,
+        )
+    };
+    err == 0
+}
+
+/// Returns how many symbols all modules have, where number `beyond` is none of theirs.
+///
+/// Mostly as many as last time, which two questions show; else bisects. While modules come and go,
+/// the number is of some moment in between.
+fn modules_total(beyond: u32) -> u32 {
+    let last = TOTAL.load(Relaxed).min(beyond);
+    let is_last = |n: u32| !modules_have(n) && n.checked_sub(1).is_none_or(modules_have);
+    if is_last(last) {
+        return last;
+    }
+    let (mut low, mut high) = (0, beyond);
+    while low < high {
+        let middle = low.wrapping_add(high.wrapping_sub(low) / 2);
+        if modules_have(middle) {
+            low = middle.wrapping_add(1);
+        } else {
+            high = middle;
+        }
+    }
+    TOTAL.store(low, Relaxed);
+    low
+}
+
+/// Answers `module_get_kallsym()`.
+///
+/// # Safety
+///
+/// Every output must be valid, `name` for `KSYM_NAME_LEN` bytes and `module_name` for
+/// `MODULE_NAME_LEN`.
+pub(super) unsafe fn get_kallsym(
+    symnum: u32,
+    value: *mut c_ulong,
+    letter: *mut c_char,
+    name: *mut c_char,
+    module_name: *mut c_char,
+    exported: *mut c_int,
+    _guard: &PreemptGuard,
+) -> c_int {
+    // SAFETY: By the safety requirements all outputs are valid.
+    let err = unsafe {
+        helpers::modreg_kallsyms_original_get(symnum, value, letter, name, module_name, exported)
+    };
+    if err == 0 {
+        return 0;
+    }
+    let n = symnum.wrapping_sub(modules_total(symnum));
+    // SAFETY: As above; a plugin's name is as long as a module's at most.
+    let err =
+        unsafe { modreg_sys::modreg_get_kallsym(n, value, letter, name, module_name, exported) };
+    // SAFETY: As above; the value was written where there is no error.
+    if err == 0 && !modreg::is_foreign_address(unsafe { *value }) {
+        // In its owner's memory it has been listed. The kernel passes nameless symbols by.
+        // SAFETY: As above.
+        unsafe { *name = 0 };
+    }
+    err
+}

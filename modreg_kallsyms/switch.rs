@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The switch `enabled`, which puts the hooks in and takes them out.
+//!
+//! Unloading cannot do that, since ftrace may refuse to take a hook out. So the hooks pin the module,
+//! as livepatch's do.
+
+#[cfg(all(CONFIG_X86, not(CONFIG_UNWINDER_FRAME_POINTER)))]
+use super::hooks::IsModuleTextAddress;
+use super::{
+    ffi::start,
+    hooks::{
+        LookupModuleSymbolName,
+        ModuleAddressLookup,
+        ModuleGetKallsym,
+        ModuleKallsymsLookupName,
+        SearchModuleExtables, //
+    },
+    listing,
+};
+use crate::{
+    include::modreg,
+    primitives::{
+        ftrace::{
+            self,
+            Hook,
+            Registration, //
+        },
+        vec::push_reserved, //
+    },
+};
+use kernel::prelude::*;
+
+kernel::sync::global_lock! {
+    // SAFETY: `init()` initializes it before the parameter's lock lets anybody write.
+    unsafe(uninit) static HOOKS: Mutex<KVec<Registration>> = KVec::new();
+}
+
+/// Starts the switch: puts the hooks in, unless the module was loaded with `enabled=0`.
+///
+/// # Errors
+///
+/// As [`enable`].
+///
+/// Context: May sleep.
+pub(crate) fn init() -> Result {
+    // SAFETY: The module's init function calls this once.
+    unsafe { HOOKS.init() };
+    listing::find_originals()?;
+    start()
+}
+
+/// Puts `H` in, or logs why that is impossible.
+fn put_in<H: Hook>(hooks: &mut KVec<Registration>) -> Result {
+    hooks.reserve(1, GFP_KERNEL)?;
+    match ftrace::register::<H>() {
+        Ok(hook) => {
+            push_reserved(hooks, hook);
+            Ok(())
+        }
+        Err(e) => {
+            pr_err!("refused: {} cannot be hooked (-{:?})\n", H::NAME, e);
+            Err(e)
+        }
+    }
+}
+
+/// Takes all hooks out.
+///
+/// # Errors
+///
+/// `ENODEV` where ftrace has switched itself off: what is still in goes on answering.
+fn take_out(hooks: &mut KVec<Registration>) -> Result {
+    while let Some(hook) = hooks.pop() {
+        match hook.unregister() {
+            Ok(_removed) => {}
+            Err((e, hook)) => {
+                pr_err!(
+                    "refused: {} stays hooked, ftrace is dead (-{:?})\n",
+                    hook.name(),
+                    e
+                );
+                push_reserved(hooks, hook);
+                return Err(e);
+            }
+        }
+    }
+    // A static is never dropped.
+    *hooks = KVec::new();
+    Ok(())
+}
+
+fn put_all_in(hooks: &mut KVec<Registration>) -> Result {
+    put_in::<ModuleAddressLookup>(hooks)?;
+    put_in::<LookupModuleSymbolName>(hooks)?;
+    #[cfg(all(CONFIG_X86, not(CONFIG_UNWINDER_FRAME_POINTER)))]
+    put_in::<IsModuleTextAddress>(hooks)?;
+    put_in::<SearchModuleExtables>(hooks)?;
+    put_in::<ModuleGetKallsym>(hooks)?;
+    put_in::<ModuleKallsymsLookupName>(hooks)
+}
+
+/// Makes the kernel ask modreg.
+///
+/// # Errors
+///
+/// As [`ftrace::register`]; the log names the function.
+///
+/// Context: May sleep.
+pub(super) fn enable() -> Result {
+    let mut hooks = HOOKS.lock();
+    if let Err(e) = put_all_in(&mut hooks) {
+        // Where this fails too, the hooks pin the module, and answer.
+        take_out(&mut hooks)?;
+        return Err(e);
+    }
+    modreg::set_hooked(true)?;
+    pr_info!("enabled, functions={}\n", hooks.len());
+    Ok(())
+}
+
+/// Leaves the kernel to itself again.
+///
+/// # Errors
+///
+/// `EBUSY` where a plugin's fixups depend on the hooks, `ENODEV` where ftrace has switched itself off.
+///
+/// Context: May sleep.
+pub(super) fn disable() -> Result {
+    let mut hooks = HOOKS.lock();
+    modreg::set_hooked(false).inspect_err(|e| {
+        pr_err!(
+            "refused: a plugin's exception entries need the hooks (-{:?})\n",
+            e
+        );
+    })?;
+    if let Err(e) = take_out(&mut hooks) {
+        modreg::set_hooked(true)?;
+        return Err(e);
+    }
+    pr_info!("disabled\n");
+    Ok(())
+}

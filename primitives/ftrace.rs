@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Hooks on functions of the kernel.
+//!
+//! C header: [`include/linux/ftrace.h`](srctree/include/linux/ftrace.h)
+//!
+//! A [`Hook`] sends some of a function's calls to a replacement of the same prototype, as a
+//! livepatch does with all of them (`kernel/livepatch/patch.c`). Three stages keep apart what may
+//! be done where:
+//!
+//! 1. [`Hook::concerns`] sees the call alone. It is asked at each call, in any context, even where
+//!    RCU does not watch, and costs what every caller of the function pays.
+//! 2. [`Hook::replaces`] may look up what a [`PreemptGuard`] protects.
+//! 3. The replacement answers in the function's place. It too holds a guard throughout, and so
+//!    can neither sleep nor block: Tasks RCU, by which [`Registration::unregister`] waits for it,
+//!    would take a task that blocks for one that has left.
+//!
+//! None of the three is traced: Rust is compiled without calls to ftrace, and so is what
+//! `glue/helpers.c` holds.
+
+use super::{
+    bindings as helpers,
+    module::Pin,
+    preempt::PreemptGuard, //
+};
+use core::{
+    ffi::CStr,
+    marker::PhantomData,
+    mem::ManuallyDrop, //
+};
+use kernel::{
+    bindings,
+    error::to_result,
+    prelude::*,
+    time::{
+        delay::fsleep,
+        Delta, //
+    },
+    types::Opaque, //
+};
+
+/// A call of a hooked function, before its first instruction.
+pub(crate) struct Call<'a> {
+    regs: *mut bindings::ftrace_regs,
+    _regs: PhantomData<&'a ()>,
+}
+
+impl Call<'_> {
+    /// Returns the first argument of the call, an integer or a pointer.
+    ///
+    /// Context: Any, NMI included.
+    #[inline(always)]
+    pub(crate) fn argument(&self) -> usize {
+        // SAFETY: `regs` holds the registers of the call that this stands for.
+        unsafe { helpers::ftrace_regs_get_argument(self.regs, 0) }
+    }
+}
+
+/// A function of the kernel, and what becomes of its calls.
+///
+/// Implement it by [`replace_function!`](crate::primitives::ftrace::replace_function), which
+/// compares the prototypes.
+///
+/// # Safety
+///
+/// `REPLACEMENT` must be the address of a function that has the prototype of the function called
+/// `NAME`, that does what its callers expect of it, and that neither sleeps nor blocks.
+pub(crate) unsafe trait Hook: 'static {
+    /// The name of the function.
+    const NAME: &'static CStr;
+
+    /// The address of the replacement.
+    const REPLACEMENT: *const ();
+
+    /// Returns whether the call may be one for the replacement.
+    ///
+    /// The fewest instructions that can tell, since each call of the function runs them.
+    ///
+    /// Context: Any, NMI included, also where RCU does not watch.
+    fn concerns(call: &Call<'_>) -> bool;
+
+    /// Returns whether the call goes to the replacement.
+    ///
+    /// Only called where [`Hook::concerns`] has returned `true` and where RCU watches.
+    ///
+    /// Context: Any, NMI included.
+    fn replaces(call: &Call<'_>, guard: &PreemptGuard) -> bool;
+}
+
+/// Implements [`Hook`] for a unit type.
+///
+/// Takes the function's prototype, which must be that of the kernel's bindings, the two questions,
+/// and the body of the replacement, which has a [`PreemptGuard`].
+///
+/// # Examples
+///
+/// ```
+/// replace_function! {
+///     /// No module has text at 1.
+///     struct NoTextAtOne;
+///
+///     fn is_module_text_address(addr: usize) -> bool;
+///     concerns: |call| call.argument() == 1,
+///     replaces: |_call, _guard| true,
+///     with: |_guard| false,
+/// }
+/// ```
+macro_rules! replace_function {
+    (
+        $(#[$meta:meta])*
+        $vis:vis struct $hook:ident;
+
+        fn $name:ident($($arg:ident: $type:ty),* $(,)?) -> $ret:ty;
+        concerns: |$call:pat_param| $concerns:expr,
+        replaces: |$call2:pat_param, $guard2:pat_param| $replaces:expr,
+        with: |$guard:pat_param| $with:expr $(,)?
+    ) => {
+        $(#[$meta])*
+        $vis struct $hook;
+
+        const _: () = {
+            unsafe extern "C" fn replacement($($arg: $type),*) -> $ret {
+                let guard = $crate::primitives::preempt::PreemptGuard::new();
+                let $guard = &guard;
+                let ret: $ret = $with;
+                drop(guard);
+                ret
+            }
+
+            // One type, or this does not compile.
+            const _: [unsafe extern "C" fn($($type),*) -> $ret; 2] =
+                [$crate::primitives::bindings::$name, replacement];
+
+            // SAFETY: The prototypes are the same, as checked above. The guard, which lives
+            // throughout, forbids to sleep.
+            unsafe impl $crate::primitives::ftrace::Hook for $hook {
+                const NAME: &'static ::core::ffi::CStr = {
+                    const NAME: &str = concat!(stringify!($name), "\0");
+                    // SAFETY: It ends in NUL, and an identifier holds none.
+                    unsafe { ::core::ffi::CStr::from_bytes_with_nul_unchecked(NAME.as_bytes()) }
+                };
+
+                const REPLACEMENT: *const () = replacement as *const ();
+
+                #[inline(always)]
+                fn concerns($call: &$crate::primitives::ftrace::Call<'_>) -> bool {
+                    $concerns
+                }
+
+                #[inline(always)]
+                fn replaces(
+                    $call2: &$crate::primitives::ftrace::Call<'_>,
+                    $guard2: &$crate::primitives::preempt::PreemptGuard,
+                ) -> bool {
+                    $replaces
+                }
+            }
+        };
+    };
+}
+pub(crate) use replace_function;
+
+/// Evidence that no CPU and no task is inside the callback or the replacement of a hook any more,
+/// and that none will come.
+#[must_use]
+pub(crate) struct Removed(());
+
+/// A hook that is in.
+///
+/// Pins the module, whose text the hook leads to: only [`Registration::unregister`] takes the hook
+/// out, and where it is dropped instead, hook and module stay for good.
+///
+/// # Invariants
+///
+/// `ops` is registered with ftrace, and leads to text of this module, which `pin` keeps loaded.
+#[must_use = "a hook that is dropped can never be taken out"]
+pub(crate) struct Registration {
+    ops: ManuallyDrop<KBox<Opaque<bindings::ftrace_ops>>>,
+    pin: ManuallyDrop<Pin>,
+    name: &'static CStr,
+}
+
+// SAFETY: ftrace has locks of its own.
+unsafe impl Send for Registration {}
+
+// SAFETY: A shared reference gives access to the name only.
+unsafe impl Sync for Registration {}
+
+/// How often a registration is tried where ftrace says that another is about the same function.
+const TRIES: u32 = 100;
+
+/// Puts `H` in, as `register_ftrace_function()`.
+///
+/// # Errors
+///
+/// - `ENOENT` where the kernel has no such function, `EINVAL` where it cannot be traced.
+/// - `EBUSY` where something else changes where its calls go, as a livepatch or a kprobe with a post
+///   handler does.
+/// - `ENODEV` where ftrace has switched itself off, or the module is being unloaded.
+/// - `EAGAIN` where a BPF trampoline on the function was being changed each time.
+/// - `ENOMEM`.
+///
+/// Context: May sleep.
+pub(crate) fn register<H: Hook>() -> Result<Registration> {
+    /// Decides where a call goes on. Calls nothing that is traced.
+    ///
+    /// # Safety
+    ///
+    /// `regs` must hold the registers of a call of `H`'s function.
+    unsafe extern "C" fn callback<H: Hook>(
+        _ip: c_ulong,
+        parent: c_ulong,
+        _ops: *mut bindings::ftrace_ops,
+        regs: *mut bindings::ftrace_regs,
+    ) {
+        let call = Call {
+            regs,
+            _regs: PhantomData,
+        };
+        if !H::concerns(&call) {
+            return;
+        }
+        // SAFETY: FFI calls with no additional requirements.
+        let (watching, ours) = unsafe {
+            (
+                bindings::rcu_is_watching(),
+                helpers::within_this_module(parent),
+            )
+        };
+        // The replacement's own calls of the function are for the function.
+        if !watching || ours {
+            return;
+        }
+        if H::replaces(&call, &PreemptGuard::new()) {
+            // SAFETY: `regs` are those of the call, which goes on at a function that does what this
+            // one does, by the safety requirements of `Hook`.
+            unsafe {
+                helpers::ftrace_regs_set_instruction_pointer(regs, H::REPLACEMENT as c_ulong)
+            };
+        }
+    }
+
+    // By address, since a filter by name matches the functions of that name in modules too.
+    let ip = function_address(H::NAME)?;
+    let pin = Pin::new().ok_or(ENODEV)?;
+    let ops = KBox::new(
+        Opaque::new(bindings::ftrace_ops {
+            func: Some(callback::<H>),
+            // As klp_patch_func().
+            flags: (bindings::FTRACE_OPS_FL_SAVE_ARGS
+                | bindings::FTRACE_OPS_FL_IPMODIFY
+                | bindings::FTRACE_OPS_FL_PERMANENT) as c_ulong,
+            ..Default::default()
+        }),
+        GFP_KERNEL,
+    )?;
+
+    // SAFETY: `ops` is initialized and not registered.
+    to_result(unsafe { bindings::ftrace_set_filter_ip(ops.get(), ip, 0, 0) })?;
+    let mut tries = TRIES;
+    loop {
+        // SAFETY: `ops` stays where it is until it is unregistered, and so does the text that it
+        // leads to, by `pin`. `callback` gets the registers of calls of `H`'s function.
+        match to_result(unsafe { bindings::register_ftrace_function(ops.get()) }) {
+            // INVARIANT: It was just registered.
+            Ok(()) => {
+                return Ok(Registration {
+                    ops: ManuallyDrop::new(ops),
+                    pin: ManuallyDrop::new(pin),
+                    name: H::NAME,
+                })
+            }
+            Err(EAGAIN) if tries > 1 => {
+                tries = tries.wrapping_sub(1);
+                fsleep(Delta::from_millis(1));
+            }
+            Err(e) => {
+                // SAFETY: `ops` is initialized and not registered.
+                unsafe { bindings::ftrace_free_filter(ops.get()) };
+                return Err(e);
+            }
+        }
+    }
+}
+
+impl Registration {
+    /// Returns the name of the function.
+    pub(crate) fn name(&self) -> &'static CStr {
+        self.name
+    }
+
+    /// Takes the hook out, as `unregister_ftrace_function()`.
+    ///
+    /// Waits by Tasks RCU until no task stands in ftrace's trampoline, the callback or the
+    /// replacement, none of which blocks, and by an RCU grace period for the interrupts and NMIs
+    /// that do.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` where ftrace has switched itself off (`ftrace_kill()`): the hook still answers. It
+    /// comes back with the error.
+    ///
+    /// Context: May sleep.
+    pub(crate) fn unregister(self) -> Result<Removed, (Error, Self)> {
+        // SAFETY: By the type invariant `ops` is registered.
+        if let Err(e) = to_result(unsafe { bindings::unregister_ftrace_function(self.ops.get()) }) {
+            return Err((e, self));
+        }
+        // SAFETY: `ops` was just unregistered.
+        unsafe { bindings::ftrace_free_filter(self.ops.get()) };
+        // Tasks RCU passes the idle tasks by: what runs on top of one is waited for by RCU.
+        // SAFETY: May be called where sleeping is allowed, as it is here.
+        unsafe { bindings::synchronize_rcu() };
+        drop(ManuallyDrop::into_inner(self.ops));
+        drop(ManuallyDrop::into_inner(self.pin));
+        Ok(Removed(()))
+    }
+}
+
+/// Returns the address of the kernel's own function called `name`, as a kprobe finds it.
+///
+/// # Errors
+///
+/// `ENOENT` where there is none, or what `register_kprobe()` returns.
+///
+/// Context: May sleep.
+pub(crate) fn function_address(name: &CStr) -> Result<usize> {
+    let mut addr = 0;
+    // SAFETY: The name is a string, and `addr` is valid for writing.
+    to_result(unsafe { helpers::function_address(name.as_char_ptr(), &mut addr) })?;
+    Ok(addr)
+}
