@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The kernel's primitives made safe: who sees what, and when it is freed.
+//! The primitives: what a reader sees, and when memory is freed.
 
 use crate::{
     modreg::lock::LOCK,
