@@ -54,9 +54,18 @@ unload_all()
 {
 	local module
 	[[ ! -e $test_modreg/release ]] || echo > "$test_modreg/release"
-	for module in test_modreg_owner test_modreg_rust test_modreg modreg_sample_{rust,c} modreg; do
+	for module in test_modreg_owner test_modreg_rust test_modreg modreg_sample_{jit,rust,c}; do
 		! loaded "$module" || rmmod "$module" || return 1
 	done
+	# The switch alone lets the hooks go.
+	! loaded modreg_kallsyms || { enable_kallsyms 0 && rmmod modreg_kallsyms; } || return 1
+	! loaded modreg || rmmod modreg
+}
+
+# enable_kallsyms 0|1: throws the switch of modreg_kallsyms
+enable_kallsyms()
+{
+	echo "$1" 2> /dev/null > /sys/module/modreg_kallsyms/parameters/enabled
 }
 trap unload_all EXIT
 # A script that was killed at its time limit leaves its modules loaded.

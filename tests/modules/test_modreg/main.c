@@ -34,6 +34,9 @@ static const struct test_case * const topics[] = {
 	refused_cases,
 	foreign_cases,
 	fault_cases,
+#ifdef HAVE_JIT
+	kallsyms_cases,
+#endif
 };
 
 static struct dentry *dir;

@@ -29,6 +29,12 @@ extern const struct test_case refused_cases[];
 extern const struct test_case foreign_cases[];
 extern const struct test_case fault_cases[];
 
+/* jit.c has code for this architecture. */
+#if defined(CONFIG_X86_64) && !defined(CONFIG_UML)
+#define HAVE_JIT
+extern const struct test_case kallsyms_cases[];
+#endif
+
 bool test_check(bool ok, const char *func, int line, const char *what);
 bool test_check_eq(long have, long want, const char *func, int line, const char *what);
 bool test_check_str(const char *have, const char *want, const char *func, int line,
