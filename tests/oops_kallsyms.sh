@@ -66,7 +66,7 @@ log_mark
 load "$jit" oops=1
 result "with modreg_kallsyms: the thread goes on at the fixup and dies of the next fault" \
 	eval 'take_report && report_has "$jit: peek at a bad address: -1"'
-result "with modreg_kallsyms: RIP is the function" report_has "RIP: 0010:sample_jit_load\+0x8/0xe \[sample_jit\]"
+result "with modreg_kallsyms: RIP is the function" report_has "RIP: 0010:sample_jit_load\+$number/$number \[sample_jit\]"
 result "with modreg_kallsyms: the Call Trace goes from the plugin's code to the thread's beginning" \
 	output_is "sample_jit_call run kthread ret_from_fork ret_from_fork_asm" frames
 result "with modreg_kallsyms: the Code line shows the instruction" report_has 'Code: .*<48> 8b 07 .*'

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Torture: writers, and readers in every context (modreg_torture), while processors go off and on, plugin
-# modules come and go, the files are read, and a plugin faults now and then.
+# modules come and go, the files are read, and a plugin faults now and then. With modreg_kallsyms the
+# kernel itself asks too: three quarters of the time about plugins with exception entries, the rest about
+# plugins without, while the switch is thrown.
 #
 # on: kasan kcsan
 # minutes: 1
@@ -76,7 +78,7 @@ quiet()
 	dmesg --console-level warn
 }
 
-# oops: makes a plugin fault; returns 0 if modreg names the instruction
+# oops: makes a plugin fault; returns 0 if the instruction is named, by the kernel where it asks modreg
 #
 # The kernel's report of an oops makes the console loud again.
 oops()
@@ -84,7 +86,34 @@ oops()
 	log_mark
 	echo 1 > "$torture/oops"
 	quiet
-	output_has_line "IP: torture_fault\+$number/$number \[torture_oops\]" eval 'modreg_log | grep ^IP'
+	if loaded modreg_kallsyms; then
+		output_has_line "RIP: [0-9a-f]+:torture_fault\+$number/$number \[modreg_torture\]" eval 'log | grep ^RIP'
+	else
+		output_has_line "IP: torture_fault\+$number/$number \[torture_oops\]" eval 'modreg_log | grep ^IP'
+	fi
+}
+
+# refused_switch: returns 0 if the hooks cannot be taken out, since fixups need them
+refused_switch()
+{
+	sleep 0.5
+	! enable_kallsyms 0
+}
+
+# switch: takes the hooks out and puts them back, and unloads modreg_kallsyms meanwhile now and then
+switch()
+{
+	local switched
+	switched=$(< "$torture/switched")
+	echo $((switched + 1)) > "$torture/switched"
+	enable_kallsyms 0 || return 1
+	if ((RANDOM % 4)); then
+		enable_kallsyms 1 || return 1
+	else
+		rmmod modreg_kallsyms && load modreg_kallsyms || return 1
+	fi
+	echo $((switched + 2)) > "$torture/switched"
+	sleep 0.$((RANDOM % 10))
 }
 
 # show_status: prints torture's counts, then waits 10 seconds
@@ -115,37 +144,60 @@ verdict()
 }
 
 load modreg && load modreg_torture || ktap_exit_fail_msg "cannot load the modules"
+hooks=
+[[ ! -e ./modreg_kallsyms.ko ]] || load modreg_kallsyms && hooks=1
 allow_long_nmis
 ktap_print_header
-ktap_set_plan 9
-quiet
-result "torture begins" eval 'echo 1 > "$torture/run"'
-echo 1 > "$nmi"
-end=$((SECONDS + seconds))
-for what in hotplug samples files show_status; do
-	again $what &
-done
-# An oops switches lockdep off, so the first comes late.
-sleep $((seconds * 3 / 4))
-while :; do
-	oops && echo oops >> "$counts/oops" || echo oops >> "$counts/failed"
+ktap_set_plan $((hooks ? 14 : 9))
+
+# run SECONDS ACTIVITY...: tortures for that time, with the activities beside
+run()
+{
+	local end=$((SECONDS + $1)) seconds=$1 left what
+	shift
+	rm -f "$counts/stop"
+	quiet
+	result "torture begins" eval 'echo 1 > "$torture/run"'
+	echo 1 > "$nmi"
+	for what in "$@" show_status; do
+		again "$what" &
+	done
+	if [[ " $* " != *' switch '* ]]; then
+		# An oops switches lockdep off, so the first comes late.
+		sleep $((seconds * 3 / 4))
+		while :; do
+			oops && echo oops >> "$counts/oops" || echo oops >> "$counts/failed"
+			left=$((end - SECONDS))
+			# On a busy machine a sleep may last longer than the time that is left.
+			((left > 0)) || break
+			sleep $((left < seconds / 8 ? left : seconds / 8))
+		done
+	fi
 	left=$((end - SECONDS))
-	# On a busy machine a sleep may last longer than the time that is left.
-	((left > 0)) || break
-	sleep $((left < seconds / 8 ? left : seconds / 8))
-done
-touch "$counts/stop"
-wait
-echo 0 > "$nmi"
-result "torture ends" eval 'echo 0 > "$torture/run"'
-loud
-verdict 15 | sed 's/^/# /'
-result "torture: the verdict is SUCCESS" output_has_line "end: SUCCESS" verdict 1
+	((left <= 0)) || sleep "$left"
+	touch "$counts/stop"
+	wait
+	echo 0 > "$nmi"
+	result "torture ends" eval 'echo 0 > "$torture/run"'
+	loud
+	verdict 20 | sed 's/^/# /'
+	result "torture: the verdict is SUCCESS" output_has_line "end: SUCCESS" verdict 1
+}
+
+if [[ $hooks ]]; then
+	# While the switch is thrown first, for what comes then switches lockdep off.
+	echo N > "$torture/entries"
+	run $((seconds / 4)) switch hotplug files
+	result "torture: the switch was thrown" was_done switch
+	echo Y > "$torture/entries"
+	seconds=$((seconds - seconds / 4))
+fi
+run "$seconds" hotplug samples files ${hooks:+refused_switch}
+[[ ! $hooks ]] || result "torture: the switch was refused" was_done refused_switch
 result "torture: processors went off and on" was_done hotplug
 result "torture: modules came and went" was_done samples
 result "torture: the files were read" was_done files
 result "torture: oopses named the instruction" test -s "$counts/oops"
 result "torture: no activity failed" eval '! cat "$counts/failed" 2> /dev/null'
 result "registry is empty, modules unload" eval 'empty plugins && rmmod modreg_torture && unload_all'
-
 ktap_finished

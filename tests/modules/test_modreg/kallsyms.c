@@ -16,8 +16,8 @@
 #include <linux/vmalloc.h>
 #include <asm/msr.h>
 
+#include "../jit.h"
 #include "../kernel_functions.h"
-#include "jit.h"
 #include "test_modreg.h"
 
 /* An address that is never mapped in the kernel's half, and one that is none at all. */

@@ -22,6 +22,8 @@
  *   run	write 1 to begin, 0 to end. The log gets a line every 10 s, and the verdict
  *   oops	write to make a thread fault in a plugin's function
  *   status	the line as it would be now
+ *   entries	whether plugins have exception entries, from the next run on (Y)
+ *   switched	to be counted up before modreg_kallsyms is switched off and after it is on again
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -31,10 +33,11 @@
 #include <linux/linkage.h>
 #include <linux/sched/task.h>
 #include <linux/timekeeping.h>
+#include <linux/vmalloc.h>
 #include <linux/workqueue.h>
 #include <asm/ibt.h>
 
-#include "torture.h"
+#include "readers.h"
 
 const struct torture_place places[PLACES] = {
 	[LOCAL] = { 0, 0x10, 0x30, 't' },
@@ -45,7 +48,9 @@ const struct torture_place places[PLACES] = {
 	[INIT] = { 2, 0, 0x100, 't', MODREG_EXPORT },
 };
 
-char arena[SLOTS][REGIONS][REGION_SIZE] __aligned(PAGE_SIZE);
+struct home *homes;
+bool entries = true;
+unsigned int switched;
 struct slot slots[SLOTS];
 unsigned int hot;
 atomic_long_t errors;
@@ -163,7 +168,10 @@ static void torture_end(void)
 	oops_plugin = NULL;
 	if (running)
 		print_verdict();
+	end_kernel();
 	free_readers();
+	vfree(homes);
+	homes = NULL;
 	running = false;
 }
 
@@ -172,8 +180,11 @@ static int torture_begin(void)
 	int err;
 
 	atomic_long_set(&errors, 0);
+	homes = vzalloc(array_size(SLOTS, sizeof(*homes)));
+	if (!homes)
+		return -ENOMEM;
 	oops_plugin = register_oops_plugin();
-	err = PTR_ERR_OR_ZERO(oops_plugin) ?: begin_readers() ?: begin_writers();
+	err = PTR_ERR_OR_ZERO(oops_plugin) ?: begin_kernel() ?: begin_readers() ?: begin_writers();
 	if (err)
 		return err;
 	running = true;
@@ -225,6 +236,9 @@ static int status_get(char *buffer, const struct kernel_param *kp)
 	len = status(buffer, PAGE_SIZE - 1);
 	return len + sysfs_emit_at(buffer, len, "\n");
 }
+
+module_param(entries, bool, 0600);
+module_param(switched, uint, 0600);
 
 static const struct kernel_param_ops status_ops = { .get = status_get };
 module_param_cb(status, &status_ops, NULL, 0400);

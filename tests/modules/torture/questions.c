@@ -18,20 +18,14 @@ const char * const context_names[CONTEXTS] = { "process", "softirq", "hardirq", 
 const char * const question_names[QUESTIONS] = {
 	"address_lookup", "lookup_symbol_name", "lookup_symbol_attrs", "is_address",
 	"text_address", "search_extables", "kallsyms_lookup_name", "find_symbol",
-	"find_symbol_get", "get_kallsym", "shared", "listed", "nobody",
+	"find_symbol_get", "get_kallsym", "shared", "listed", "nobody", "kernel's name",
+	"kernel's name kept", "kernel's text", "fixup", "trace",
 };
 
 struct counts __percpu *counts;
 atomic_t print_wanted[CONTEXTS];
 
-/* What a name says; read_name() returns false if torture does not give such a name. */
-struct told {
-	struct slot *slot;
-	u32 gen;
-	enum place k;
-};
-
-static bool read_name(const char *name, bool symbol, struct told *told)
+bool read_name(const char *name, bool symbol, struct told *told)
 {
 	u64 digits = 0;
 	unsigned int i;
@@ -57,14 +51,13 @@ static bool read_name(const char *name, bool symbol, struct told *told)
 	return digits < SLOTS && (!symbol || told->k < PLACES);
 }
 
-static void count(const struct asker *a, enum question q)
+void count(const struct asker *a, enum question q)
 {
 	this_cpu_inc(counts->asked[a->context][q]);
 }
 
-/* Judges an answer about a slot: found or not. Generation 0 stands for any. */
-static void judge(struct asker *a, enum question q, const struct slot *s, u64 before, bool found,
-		  u32 gen, bool init)
+void judge(struct asker *a, enum question q, const struct slot *s, u64 before, bool found, u32 gen,
+	   bool init)
 {
 	u64 after = look_again(s);
 
@@ -172,15 +165,21 @@ static void ask_extables(struct asker *a, struct slot *s)
 	guard(preempt)();
 	before = look(s);
 	e = modreg_search_extables(faulting(s, init));
+	if (!entries) {
+		count(a, EXTABLES);
+		if (e)
+			wrong(a, EXTABLES, "slot %u: an entry where there is none", index_of(s));
+		return;
+	}
 	if (e) {
-		gen = READ_ONCE(e->data);
-		if (e != &s->extable[gen & 1][init])
+		gen = entry_gen(e, gen_of(before));
+		if (e != &homes[index_of(s)].extable[gen & 1][init])
 			wrong(a, EXTABLES, "slot %u: the wrong entry, of %u", index_of(s), gen);
 		if (one_in(&a->rnd, 8))
 			udelay(random(&a->rnd, 20));
-		if (READ_ONCE(e->data) != gen)
+		if (entry_gen(e, gen) != gen)
 			wrong(a, EXTABLES, "slot %u: the entry of %u became one of %u", index_of(s),
-			      gen, READ_ONCE(e->data));
+			      gen, entry_gen(e, gen));
 	}
 	judge(a, EXTABLES, s, before, e, gen, init);
 }
@@ -458,6 +457,7 @@ void ask(struct asker *a)
 	ask_shared(a);
 	ask_listed(a, s);
 	ask_nobody(a, s);
+	ask_kernel(a, s, k);
 	if (atomic_read(&print_wanted[a->context]) && atomic_xchg(&print_wanted[a->context], 0))
 		modreg_print_plugins();
 }

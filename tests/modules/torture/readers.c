@@ -112,7 +112,8 @@ bool readers_verdict(void)
 		pr_alert("%s: process %lu softirq %lu hardirq %lu NMI %lu\n", question_names[q],
 			 asked(PROCESS, q), asked(SOFTIRQ, q), asked(HARDIRQ, q), asked(NMI, q));
 		for (c = 0; c < CONTEXTS; c++)
-			complete &= asked(c, q) || (q == LISTED && c == NMI);
+			complete &= asked(c, q) || (q == LISTED && c == NMI) ||
+				(q >= KERNEL_NAME && !kernel_asks()) || (q >= FIXUP && !entries);
 	}
 	return complete;
 }

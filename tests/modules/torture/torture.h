@@ -54,8 +54,19 @@ extern const struct torture_place places[PLACES];
 
 enum region { TEXT_REGION, DATA_REGION, INIT_REGION, HOLE, REGIONS };
 
-/* Addresses that nothing else has. The last region of each slot is never registered. */
-extern char arena[SLOTS][REGIONS][REGION_SIZE];
+/*
+ * Memory of the plugins outside of this module, so that the kernel may ask modreg about it: regions,
+ * the last of which is never registered, and exception entries in reach of them.
+ *
+ * @extable: by the lowest bit of the generation, so a generation's entries stay during the next
+ *	one.
+ */
+struct home {
+	char regions[REGIONS][REGION_SIZE];
+	struct exception_table_entry extable[2][2];
+} __aligned(64);
+
+extern struct home *homes;
 
 /* A symbol table that modreg borrows. */
 struct borrowed {
@@ -71,11 +82,6 @@ struct slot {
 	struct modreg_plugin *plugin;
 	struct borrowed *borrowed;
 	bool fails;
-	/*
-	 * By the lowest bit of the generation, so a generation's entries stay during the next
-	 * one.
-	 */
-	struct exception_table_entry extable[2][2];
 	struct modreg_symbol symbols[PLACES];
 	char names[PLACES][NAME_LEN];
 	char name[NAME_LEN];
@@ -85,6 +91,12 @@ extern struct slot slots[SLOTS];
 
 /* The slot that a writer works on; readers ask about it more often. */
 extern unsigned int hot;
+
+/* Whether plugins have exception entries, without which the hooks may be taken out. */
+extern bool entries;
+
+/* Odd while the hooks are in or on their way out or in. */
+extern unsigned int switched;
 
 /* Number of wrong answers. The first few are logged. */
 extern atomic_long_t errors;
@@ -169,17 +181,32 @@ static inline unsigned int index_of(const struct slot *s)
 
 static inline unsigned long address(const struct slot *s, enum place k)
 {
-	return (unsigned long)arena[index_of(s)][places[k].region] + places[k].offset;
+	return (unsigned long)homes[index_of(s)].regions[places[k].region] + places[k].offset;
 }
 
 static inline unsigned long hole(const struct slot *s)
 {
-	return (unsigned long)arena[index_of(s)][HOLE];
+	return (unsigned long)homes[index_of(s)].regions[HOLE];
 }
 
 static inline unsigned long faulting(const struct slot *s, bool init)
 {
 	return address(s, init ? INIT : EXPORTED) + 4;
+}
+
+/*
+ * The kernel acts on an entry that it finds, so its type must be one that it knows. 16 bits of
+ * the generation fit beside it.
+ */
+static inline void mark_entry(struct exception_table_entry *e, u32 gen)
+{
+	WRITE_ONCE(e->data, EX_TYPE_DEFAULT | gen << 16);
+}
+
+/* Returns the generation of an entry, which is near another. */
+static inline u32 entry_gen(const struct exception_table_entry *e, u32 near)
+{
+	return near + (s16)((READ_ONCE(e->data) >> 16) - near);
 }
 
 static inline unsigned int random(struct rnd_state *rnd, unsigned int below)

@@ -49,8 +49,8 @@ static void forget(struct slot *s)
 	u32 gen = gen_of(s->word);
 
 	s->plugin = NULL;
-	WRITE_ONCE(s->extable[gen & 1][0].data, 0);
-	WRITE_ONCE(s->extable[gen & 1][1].data, 0);
+	WRITE_ONCE(homes[index_of(s)].extable[gen & 1][0].data, 0);
+	WRITE_ONCE(homes[index_of(s)].extable[gen & 1][1].data, 0);
 	if (s->borrowed)
 		memset(s->borrowed, 'Z', sizeof(*s->borrowed));
 	kfree(s->borrowed);
@@ -79,7 +79,7 @@ static void set_entry(struct exception_table_entry *e, unsigned long insn, u32 g
 {
 	e->insn = insn - (unsigned long)&e->insn;
 	e->fixup = insn - (unsigned long)&e->fixup;
-	WRITE_ONCE(e->data, gen);
+	mark_entry(e, gen);
 }
 
 /*
@@ -89,13 +89,14 @@ static void set_entry(struct exception_table_entry *e, unsigned long insn, u32 g
 static void come(struct slot *s, bool fails, const char *args, int want)
 {
 	u32 gen = gen_of(s->word) + 1;
-	struct exception_table_entry *extable = s->extable[gen & 1];
+	struct home *home = &homes[index_of(s)];
+	struct exception_table_entry *extable = home->extable[gen & 1];
 	int number;
 	const struct modreg_param param = { "number", &param_ops_int, &number };
 	struct modreg_region regions[] = {
-		{ (unsigned long)arena[index_of(s)][TEXT_REGION], REGION_SIZE, MODREG_TEXT },
-		{ (unsigned long)arena[index_of(s)][DATA_REGION], REGION_SIZE },
-		{ (unsigned long)arena[index_of(s)][INIT_REGION], REGION_SIZE,
+		{ (unsigned long)home->regions[TEXT_REGION], REGION_SIZE, MODREG_TEXT },
+		{ (unsigned long)home->regions[DATA_REGION], REGION_SIZE },
+		{ (unsigned long)home->regions[INIT_REGION], REGION_SIZE,
 		  MODREG_TEXT | MODREG_INIT },
 	};
 	struct modreg_symtab table;
@@ -105,7 +106,7 @@ static void come(struct slot *s, bool fails, const char *args, int want)
 		.regions = regions,
 		.num_regions = ARRAY_SIZE(regions),
 		.extable = extable,
-		.num_exentries = 2,
+		.num_exentries = entries ? 2 : 0,
 		.params = &param,
 		.num_params = 1,
 		.args = args,

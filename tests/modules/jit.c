@@ -11,8 +11,9 @@
 #include <asm/ibt.h>
 #include <asm/set_memory.h>
 
+#include <modreg.h>
+
 #include "jit.h"
-#include "test_modreg.h"
 
 const char *const jit_names[JIT_FUNCTIONS] = {
 	[JIT_CALL] = "jit_call",

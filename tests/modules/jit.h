@@ -33,7 +33,7 @@ unsigned long jit_address(enum jit_function f);
 /* Bytes of a function, with what is behind its last instruction. */
 unsigned long jit_size(enum jit_function f);
 
-/* Makes the code and registers it; takes it back. */
+/* Makes the code and registers it; takes it back. Only where there is code for it. */
 int jit_register(void);
 void jit_unregister(void);
 
