@@ -3,50 +3,51 @@
 #
 # The kernel asks modreg about code that was made at run time: names, traces, fixups, the listing.
 
-. ./functions.sh
+. "$(dirname "$0")/functions.sh"
 
 jit=modreg_sample_jit
 
-# sleeps_in: the wait channel and the stack of the task that sleeps in the plugin's code
-sleeps_in()
+# sleeper_is_named: returns 0 if wait channel and stack of the sleeping task name the plugin's function
+sleeper_is_named()
 {
 	local pid
 	pid=$(pgrep -x sleep_in_jit) && [[ $(cat "/proc/$pid/wchan") = jit_call ]] &&
 		output_has_line '\[<0>\] jit_call\+0x[0-9a-f]+/0x[0-9a-f]+ \[test_jit\]' cat "/proc/$pid/stack"
 }
 
-# names_sleeper: runs the case whose task sleeps, and looks at it meanwhile
-names_sleeper()
+# check_sleeper: runs the case whose task sleeps in a plugin's code, and looks at the task
+check_sleeper()
 {
 	local status
 	run_case sleeper.kallsyms &
 	try pgrep -x sleep_in_jit > /dev/null
 	sleep 0.5
-	sleeps_in
+	sleeper_is_named
 	status=$?
 	echo > "$test_modreg/release"
 	wait $! && return "$status"
 }
 
-# listed: the sample's lines of /proc/kallsyms
+# listed: prints the sample's lines of /proc/kallsyms
 listed()
 {
 	grep -F '[sample_jit]' /proc/kallsyms
 }
 
-# behind: what /proc/kallsyms lists behind the sample, but for functions that ftrace remembers from init
+# behind: prints what /proc/kallsyms lists behind the sample, except functions that ftrace remembers from
+# init
 behind()
 {
 	sed '1,/\[sample_jit\]/d' /proc/kallsyms | grep -vE '\[(sample_jit|bpf|__builtin__[a-z]+)\]$| T [a-z_]+_init	'
 }
 
-# listed_as_modules: whether /proc/kallsyms lists the sample as modreg does, behind every module
+# listed_as_modules: returns 0 if /proc/kallsyms lists the sample as modreg does, behind every module
 listed_as_modules()
 {
 	output_is "$(grep -F '[sample_jit]' "$modreg/kallsyms")" listed && empty behind
 }
 
-# others_see ADDRESS NAME: whether a user without rights is shown that line
+# others_see ADDRESS NAME: returns 0 if /proc/kallsyms shows an ordinary user the name with the address
 others_see()
 {
 	output_is "$1 t $2	[sample_jit]" setpriv --reuid 65534 --clear-groups --inh-caps=-all \
@@ -73,7 +74,7 @@ result "ftrace shows each hooked function" output_is "$(log | sed -n 's/.*functi
 for name in "${names[@]}"; do
 	result "$name" run_case "$name"
 done
-result "sleeping task: wait channel and stack name the plugin's function" names_sleeper
+result "sleeping task: wait channel and stack name the plugin's function" check_sleeper
 
 log_mark
 result "sample is made, runs, and its fault goes on at its fixup" load "$jit"

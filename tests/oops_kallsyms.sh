@@ -7,37 +7,37 @@
 # expects: BUG: unable to handle page fault for address
 # expects: Oops: Oops: 0000
 
-. ./functions.sh
+. "$(dirname "$0")/functions.sh"
 
 jit=modreg_sample_jit
 number='0x[0-9a-f]+'
 report=
 
-# take_report: keeps the kernel log since the mark
+# take_report: waits for the end of the oops and keeps the kernel log since the mark in $report
 take_report()
 {
 	try output_has_line '.* end trace .*' log && report=$(log)
 }
 
-# report_has REGEX: whether a line of the report is the regular expression
+# report_has REGEX: returns 0 if a whole line of the report matches
 report_has()
 {
 	output_has_line "$1" printf '%s\n' "$report"
 }
 
-# report_lacks REGEX: whether no line of the report is the regular expression
+# report_lacks REGEX: returns 0 if no whole line of the report matches
 report_lacks()
 {
 	output_lacks "$1" printf '%s\n' "$report"
 }
 
-# call_trace: the lines of the oops' Call Trace
+# call_trace: prints the lines of the oops' Call Trace
 call_trace()
 {
 	sed '1,/^RIP: /d' <<< "$report" | sed -n '/^Call Trace:/,/^ <\/TASK>/ p'
 }
 
-# frames: the functions of the Call Trace, those that count as sure
+# frames: prints the functions of the Call Trace, without those marked '?'
 frames()
 {
 	call_trace | sed -n 's/^ *\([a-z_]*\)+0x.*/\1/p' | paste -s -d ' '
