@@ -74,8 +74,8 @@ test: test-modules ## run the tests in guests: ends in 'N passed, N failed' (TES
 	scripts/test $(KDIR) $$kdirs $(TESTS)
 
 .PHONY: quick
-quick: ## the developer's inner loop: the KUnit suites, under User-mode Linux
-	@$(MAKE) FLAVOUR=um TESTS=kunit.sh test
+quick: ## the developer's inner loop, under User-mode Linux: the KUnit suites and the examples of the documentation
+	@$(MAKE) FLAVOUR=um TESTS="kunit.sh examples.sh" test
 
 .PHONY: conformance
 conformance: EXPORTS = 100000

@@ -1,32 +1,44 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Plugins of modreg in Rust: `modreg.h` made safe.
+//! Plugins in Rust: `modreg.h` made safe.
 //!
-//! A plugin module has a link to this file beside its root, says `mod modreg;`, and its Kbuild
-//! exports `MODREG_BINDINGS`, the path of what bindgen made of `modreg.h`.
+//! A plugin module has a link to this file beside its root and says `mod modreg;`. Its Kbuild file
+//! exports `MODREG_BINDINGS`, the path of the bindings that bindgen makes of `modreg.h`.
+//!
+//! The examples are built and run by `make test`. Each sees the items of this file; `module` is the
+//! argument of `kernel::Module::init()`, and `code` and `data` are ranges of addresses.
 //!
 //! # Examples
 //!
-//! A page of generated code that is known by name for as long as `Jit` lives:
+//! A buffer of generated code that has a name for as long as the [`Registration`] lives:
 //!
-//! ```ignore
-//! struct Jit {
-//!     _plugin: modreg::Registration<Program>,
+//! ```
+//! struct Program {
+//!     code: KVec<u8>,
 //! }
 //!
 //! impl modreg::Plugin for Program {}
 //!
-//! fn publish(module: &'static ThisModule, program: KBox<Program>) -> Result<Jit> {
-//!     let code = program.code();
-//!     let plugin = modreg::Builder::new(c"jit", module)
+//! fn publish(
+//!     module: &'static ThisModule,
+//!     program: KBox<Program>,
+//! ) -> Result<modreg::Registration<Program>> {
+//!     let code = program.code.as_ptr_range();
+//!     let code = code.start.addr()..code.end.addr();
+//!     modreg::Builder::new(c"jit", module)
 //!         .regions(&[modreg::Region::text(code.clone())])
 //!         .symbols(&[modreg::Symbol::new(c"filter", code.start)])
-//!         .register(program)?;
-//!     Ok(Jit { _plugin: plugin })
+//!         .register(program)
 //! }
+//!
+//! let code = KVec::from_elem(0xc3, 64, GFP_KERNEL)?;
+//! let plugin = publish(module, KBox::new(Program { code }, GFP_KERNEL)?)?;
+//! // The registration leads to the plugin's data.
+//! assert_eq!(plugin.code.len(), 64);
+//! # Ok::<(), Error>(())
 //! ```
 
-// Nobody needs all of it.
+// A plugin needs some of this only.
 #![allow(dead_code)]
 
 use core::{
@@ -79,14 +91,18 @@ pub(crate) mod bindings {
 
 /// A range of addresses that a plugin owns.
 ///
-/// It is a claim only: nothing in it is ever read, so it may be any memory.
+/// modreg does not access the memory, so any range is safe.
 ///
 /// # Examples
 ///
-/// ```ignore
-/// let code = Region::text(start..end);
-/// let startup = Region::text(init_start..init_end).init();
-/// let table = Region::data(base..base + size);
+/// ```
+/// # let (code, data) = crate::ranges();
+/// # let startup = code.clone();
+/// let regions = [
+///     Region::text(code),
+///     Region::text(startup).init(),
+///     Region::data(data),
+/// ];
 /// ```
 #[derive(Clone, Copy)]
 #[repr(transparent)]
@@ -101,17 +117,17 @@ impl Region {
         })
     }
 
-    /// Code.
+    /// Creates a region of code.
     pub(crate) fn text(range: Range<usize>) -> Self {
         Self::new(range, bindings::modreg_region_flags_MODREG_TEXT)
     }
 
-    /// Anything else.
+    /// Creates a region of anything but code.
     pub(crate) fn data(range: Range<usize>) -> Self {
         Self::new(range, 0)
     }
 
-    /// The same region, which disappears from every reader once the plugin is LIVE.
+    /// Marks the region as init memory, which no reader finds once the plugin is LIVE.
     pub(crate) fn init(mut self) -> Self {
         self.0.flags |= bindings::modreg_region_flags_MODREG_INIT;
         self
@@ -122,16 +138,21 @@ impl Region {
 ///
 /// # Examples
 ///
-/// ```ignore
-/// let filter = Symbol::new(c"filter", code.start).export_gpl();
+/// ```
+/// # let (code, data) = crate::ranges();
+/// let symbols = [
+///     Symbol::new(c"filter", code.start).export_gpl(),
+///     Symbol::new(c"table", data.start).letter(b'r'),
+/// ];
 /// ```
 #[derive(Clone, Copy)]
 #[repr(transparent)]
 pub(crate) struct Symbol<'a>(bindings::modreg_symbol, PhantomData<&'a CStr>);
 
 impl<'a> Symbol<'a> {
-    /// Names `value`, an address inside one of the plugin's regions. Its type letter is 't' in text
-    /// and 'd' elsewhere.
+    /// Names `value`, an address inside one of the plugin's regions.
+    ///
+    /// The type letter is 't' in text and 'd' elsewhere.
     pub(crate) fn new(name: &'a CStr, value: usize) -> Self {
         let symbol = bindings::modreg_symbol {
             name: name.as_char_ptr(),
@@ -141,19 +162,20 @@ impl<'a> Symbol<'a> {
         Self(symbol, PhantomData)
     }
 
-    /// The same symbol with another type letter, as in nm(1).
+    /// Sets the type letter, as in nm(1).
     pub(crate) fn letter(mut self, letter: u8) -> Self {
         self.0.type_ = letter;
         self
     }
 
-    /// The same symbol, which everybody may find with `modreg_find_symbol()`.
+    /// Exports the symbol, as `EXPORT_SYMBOL()`: any caller may find it with
+    /// `modreg_find_symbol()`.
     pub(crate) fn export(mut self) -> Self {
         self.0.flags = bindings::modreg_symbol_flags_MODREG_EXPORT as u8;
         self
     }
 
-    /// The same symbol, which GPL-compatible callers may find with `modreg_find_symbol()`.
+    /// Exports the symbol to GPL-compatible callers, as `EXPORT_SYMBOL_GPL()`.
     pub(crate) fn export_gpl(mut self) -> Self {
         self.0.flags = bindings::modreg_symbol_flags_MODREG_EXPORT_GPL as u8;
         self
@@ -164,27 +186,37 @@ impl<'a> Symbol<'a> {
 ///
 /// # Examples
 ///
-/// ```ignore
+/// ```
+/// use kernel::sync::atomic::{Atomic, Relaxed};
+///
 /// static STEP: Atomic<i32> = Atomic::new(1);
 ///
-/// let builder = builder.params(&[Param::int(c"step", &STEP)]).args(c"step=3");
+/// # let (code, data) = crate::ranges();
+/// let plugin = Builder::new(c"jit", module)
+///     .regions(&[Region::data(data)])
+///     .params(&[Param::int(c"step", &STEP)])
+///     .args(c"step=3")
+///     .register(KBox::new((), GFP_KERNEL)?)?;
+/// assert_eq!(STEP.load(Relaxed), 3);
+/// # Ok::<(), Error>(())
 /// ```
 #[derive(Clone, Copy)]
 #[repr(transparent)]
 pub(crate) struct Param<'a>(bindings::modreg_param, PhantomData<&'a CStr>);
 
 impl<'a> Param<'a> {
-    /// An integer.
+    /// Creates a parameter that sets an integer, as `module_param(…, int, …)`.
     pub(crate) fn int(name: &'a CStr, value: &'a Atomic<i32>) -> Self {
-        // SAFETY: `param_ops_int` stores an `int` where it is told to, which is `value`.
+        // SAFETY: `param_ops_int` stores an `int` to its argument, which is `value`'s and valid
+        // during `'a`.
         unsafe { Self::new(name, &raw const param_ops_int, value.as_ptr().cast()) }
     }
 
-    /// Anything that a `kernel_param_ops` can parse.
+    /// Creates a parameter that `ops` parses.
     ///
     /// # Safety
     ///
-    /// During `'a` it must be sound to call `ops.set` with `arg`.
+    /// During `'a`, `ops` must be valid, and `ops.set` callable with any string and `arg`.
     pub(crate) unsafe fn new(
         name: &'a CStr,
         ops: *const kernel_param_ops,
@@ -199,65 +231,113 @@ impl<'a> Param<'a> {
     }
 }
 
-/// The exception entries of a module, for a plugin that all of them belong to.
+/// Returns the exception table of a module.
+///
+/// A plugin may have these entries if all of them are for its own code.
 ///
 /// # Examples
 ///
-/// ```ignore
-/// let builder = builder.exceptions(modreg::exceptions_of(module));
+/// ```
+/// # let (code, data) = crate::ranges();
+/// let plugin = Builder::new(c"jit", module)
+///     .regions(&[Region::text(code)])
+///     .exceptions(exceptions_of(module))
+///     .register(KBox::new((), GFP_KERNEL)?)?;
+/// # Ok::<(), Error>(())
 /// ```
 pub(crate) fn exceptions_of(module: &'static ThisModule) -> &'static [exception_table_entry] {
     let module = module.as_ptr();
-    // SAFETY: A `ThisModule` leads to its module, or to null in built-in code.
+    // SAFETY: A `ThisModule` leads to a loaded module, or is null in built-in code.
     let Some(module) = (unsafe { module.as_ref() }) else {
         return &[];
     };
     if module.extable.is_null() {
         return &[];
     }
-    // SAFETY: That is the loader's own table, sorted before the module runs and there as long as it
-    // does.
+    // SAFETY: `extable` is not null, so the loader has set it to `num_exentries` entries. They do
+    // not change while the module runs.
     unsafe { slice::from_raw_parts(module.extable, module.num_exentries as usize) }
 }
 
-/// What a plugin does when it comes and when it goes. Both may sleep.
+/// The callbacks of a plugin.
+///
+/// # Examples
+///
+/// ```
+/// struct Jit;
+///
+/// impl Plugin for Jit {
+///     fn init(&self) -> Result {
+///         pr_info!("jit is visible\n");
+///         Ok(())
+///     }
+/// }
+///
+/// # let (code, data) = crate::ranges();
+/// let plugin = Builder::new(c"jit", module)
+///     .regions(&[Region::text(code)])
+///     .register(KBox::new(Jit, GFP_KERNEL)?)?;
+/// # Ok::<(), Error>(())
+/// ```
 pub(crate) trait Plugin: Send + Sync + 'static {
-    /// Called once the plugin is visible and its arguments are parsed. An error undoes the
-    /// registration.
+    /// Called once the plugin is visible and its arguments are parsed.
+    ///
+    /// An error undoes the registration.
+    ///
+    /// Context: May sleep.
     fn init(&self) -> Result {
         Ok(())
     }
 
     /// Called when the plugin is unregistered, before it is unlinked.
+    ///
+    /// Context: May sleep.
     fn exit(&self) {}
 }
 
-/// For plugins with nothing to do.
+/// A plugin without callbacks.
 impl Plugin for () {}
 
-/// Collects what [`Builder::register`] tells modreg.
-///
-/// # Examples
-///
-/// See the top of this file.
+/// A description of a plugin, for [`Builder::register`].
 ///
 /// # Invariants
 ///
-/// What `desc` points to is valid during `'a`, the exception entries for as long as its owner.
+/// - `desc`: the exception entries are valid while the owner is loaded.
+/// - `desc`: all else that it points to is valid during `'a`.
+///
+/// # Examples
+///
+/// ```
+/// # let (code, data) = crate::ranges();
+/// let plugin = Builder::new(c"jit", module)
+///     .regions(&[Region::text(code.clone()), Region::data(data.clone())])
+///     .symbols(&[
+///         Symbol::new(c"filter", code.start).export_gpl(),
+///         Symbol::new(c"table", data.start),
+///     ])
+///     .register(KBox::new((), GFP_KERNEL)?)?;
+///
+/// // A region belongs to one plugin.
+/// let other = Builder::new(c"other", module)
+///     .regions(&[Region::text(code)])
+///     .register(KBox::new((), GFP_KERNEL)?);
+/// assert_eq!(other.err(), Some(EEXIST));
+/// # Ok::<(), Error>(())
+/// ```
 pub(crate) struct Builder<'a> {
     desc: bindings::modreg_plugin_desc,
     _borrowed: PhantomData<&'a CStr>,
 }
 
-/// A count for C. One that does not fit is beyond every limit, and refused.
+/// Returns the length of `slice` for C; one that does not fit is beyond every limit, and refused.
 fn count<T>(slice: &[T]) -> u32 {
     u32::try_from(slice.len()).unwrap_or(u32::MAX)
 }
 
 impl<'a> Builder<'a> {
-    /// A plugin of `owner` called `name`; it needs a region at least.
+    /// Describes a plugin of `owner` called `name`, which needs at least one region.
     pub(crate) fn new(name: &'a CStr, owner: &'static ThisModule) -> Self {
-        // INVARIANT: The name is valid during `'a`, and there is no more so far.
+        // INVARIANT: `name` is valid during `'a`. The other pointers are null.
         Self {
             desc: bindings::modreg_plugin_desc {
                 name: name.as_char_ptr(),
@@ -268,56 +348,60 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// The addresses that it owns.
+    /// Sets the regions that the plugin owns.
     pub(crate) fn regions(mut self, regions: &'a [Region]) -> Self {
-        // INVARIANT: A `Region` is a `modreg_region`.
+        // INVARIANT: `regions` is valid during `'a`, and a `Region` is a `modreg_region`.
         self.desc.regions = regions.as_ptr().cast();
         self.desc.num_regions = count(regions);
         self
     }
 
-    /// Its symbols.
+    /// Sets the plugin's symbols.
     pub(crate) fn symbols(mut self, symbols: &'a [Symbol<'a>]) -> Self {
-        // INVARIANT: A `Symbol` is a `modreg_symbol`, and its name is valid during `'a`.
+        // INVARIANT: `symbols` and their names are valid during `'a`, and a `Symbol` is a
+        // `modreg_symbol`.
         self.desc.symbols = symbols.as_ptr().cast();
         self.desc.num_symbols = count(symbols);
         self
     }
 
-    /// Its exception entries, by ascending address; their offsets are relative to where they stand.
+    /// Sets the plugin's exception entries, which are sorted by address and used in place.
     pub(crate) fn exceptions(mut self, entries: &'static [exception_table_entry]) -> Self {
-        // INVARIANT: The entries stay as long as the owner.
+        // INVARIANT: `entries` is valid while the owner is loaded.
         self.desc.extable = entries.as_ptr();
         self.desc.num_exentries = count(entries);
         self
     }
 
-    /// The parameters that its arguments may set.
+    /// Sets the parameters that the arguments may set.
     pub(crate) fn params(mut self, params: &'a [Param<'a>]) -> Self {
-        // INVARIANT: A `Param` is a `modreg_param`, and what it points to is valid during `'a`.
+        // INVARIANT: `params` and what they point to are valid during `'a`, and a `Param` is a
+        // `modreg_param`.
         self.desc.params = params.as_ptr().cast();
         self.desc.num_params = count(params);
         self
     }
 
-    /// Its arguments, as on insmod's command line.
+    /// Sets the arguments, as on insmod's command line.
     pub(crate) fn args(mut self, args: &'a CStr) -> Self {
-        // INVARIANT: The string is valid during `'a`.
+        // INVARIANT: `args` is valid during `'a`.
         self.desc.args = args.as_char_ptr();
         self
     }
 
-    /// Registers the plugin; its callbacks get `data`. Sleeps.
+    /// Registers the plugin, as `modreg_register_plugin()`, with callbacks on `data`.
+    ///
+    /// Context: May sleep.
     ///
     /// # Errors
     ///
-    /// As `modreg_register_plugin()`.
+    /// Those of `modreg_register_plugin()`. `data` is dropped then.
     pub(crate) fn register<T: Plugin>(mut self, data: KBox<T>) -> Result<Registration<T>> {
         /// # Safety
         ///
         /// `data` must be valid for a shared reference during the call.
         unsafe extern "C" fn init<T: Plugin>(data: *mut c_void) -> c_int {
-            // SAFETY: By the requirement of this function.
+            // SAFETY: By the safety requirements, `data` is valid for a shared reference.
             match unsafe { &*data.cast::<T>() }.init() {
                 Ok(()) => 0,
                 Err(e) => e.to_errno(),
@@ -328,7 +412,7 @@ impl<'a> Builder<'a> {
         ///
         /// `data` must be valid for a shared reference during the call.
         unsafe extern "C" fn exit<T: Plugin>(data: *mut c_void) {
-            // SAFETY: By the requirement of this function.
+            // SAFETY: By the safety requirements, `data` is valid for a shared reference.
             unsafe { &*data.cast::<T>() }.exit();
         }
 
@@ -336,18 +420,20 @@ impl<'a> Builder<'a> {
         self.desc.data = data.cast();
         self.desc.init = Some(init::<T>);
         self.desc.exit = Some(exit::<T>);
-        // SAFETY: By the type invariant all of `desc` is valid. modreg removes what is left of an
-        // owner before its memory goes; `data` and the exception entries live as long.
+        // SAFETY: By the type invariants, `desc` is valid for the call. `data` and the exception
+        // entries are valid until the plugin is unregistered: modreg unregisters the plugins of an
+        // owner that is unloaded, and `Registration` frees `data` only after that.
         match from_err_ptr(unsafe { bindings::modreg_register_plugin(&self.desc) }) {
-            // INVARIANT: It was just registered.
+            // INVARIANT: `plugin` was registered above, and `data` came from a box.
             Ok(plugin) => Ok(Registration {
-                // SAFETY: modreg returns no null pointer, nor does a box.
+                // SAFETY: `modreg_register_plugin()` returns no null pointer.
                 plugin: unsafe { NonNull::new_unchecked(plugin) },
-                // SAFETY: As above.
+                // SAFETY: `data` came from a box, so it is not null.
                 data: unsafe { NonNull::new_unchecked(data) },
             }),
             Err(e) => {
-                // SAFETY: It comes from a box, and the plugin whose callbacks had it is gone.
+                // SAFETY: `data` came from a box. The registration was refused, so no callback uses
+                // it.
                 drop(unsafe { KBox::from_raw(data) });
                 Err(e)
             }
@@ -355,60 +441,72 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// A registered plugin, unregistered when this is dropped.
+/// A registered plugin, which dropping this unregisters.
 ///
-/// The drop sleeps, and must be done where that is allowed. A plugin that somebody pinned with
-/// `modreg_find_symbol_get()` cannot be removed; then the drop waits until the last reference has
-/// been given back, for what is named by the plugin is likely to be freed next. Who does not want
-/// to wait calls [`Registration::unregister`]. In the exit function of the owner there is nothing
-/// to wait for, since a reference pins the owner too.
+/// A reference of `modreg_find_symbol_get()` keeps the plugin registered. The drop blocks until the
+/// last reference is put, because the caller usually frees the named memory next.
+/// [`Registration::unregister`] returns `EBUSY` instead. The owner's exit function never blocks,
+/// since a reference pins the owner too.
 ///
-/// A drop where sleeping is not allowed is a bug, which the log tells of: the plugin stays
-/// registered, and its data allocated, until modreg removes it when the owner is unloaded.
+/// A drop in a context that may not sleep is a bug, and logs a line: the plugin stays registered
+/// and its data allocated until modreg removes the plugin when the owner is unloaded.
 ///
-/// # Examples
-///
-/// ```ignore
-/// match registration.unregister() {
-///     Ok(program) => drop(program),
-///     Err((_busy, registration)) => self.later.push(registration, GFP_KERNEL)?,
-/// }
-/// ```
+/// Context: May sleep.
 ///
 /// # Invariants
 ///
-/// `plugin` is registered. `data` comes from a box, and is what the plugin's callbacks get.
+/// - `plugin` is registered.
+/// - `data` came from a box, and the plugin's callbacks use it.
+///
+/// # Examples
+///
+/// ```
+/// # let (code, data) = crate::ranges();
+/// let plugin = Builder::new(c"jit", module)
+///     .regions(&[Region::text(code.clone())])
+///     .symbols(&[Symbol::new(c"filter", code.start).export()])
+///     .register(KBox::new((), GFP_KERNEL)?)?;
+///
+/// match plugin.unregister() {
+///     Ok(data) => drop(data),
+///     // For instance `EBUSY`. The plugin is still registered.
+///     Err((e, plugin)) => pr_info!("refused ({})\n", e.to_errno()),
+/// }
+/// # Ok::<(), Error>(())
+/// ```
 #[must_use = "the plugin is unregistered when this is dropped"]
 pub(crate) struct Registration<T: Plugin> {
     plugin: NonNull<bindings::modreg_plugin>,
     data: NonNull<T>,
 }
 
-// SAFETY: modreg's functions may be called by any thread; `T` is `Send` and `Sync`.
+// SAFETY: Any thread may unregister the plugin, and `T` is `Send` and `Sync`.
 unsafe impl<T: Plugin> Send for Registration<T> {}
 
-// SAFETY: A shared reference gives access to `T` only, which is `Sync`.
+// SAFETY: A shared reference gives access to a shared reference to `T` only, and `T` is `Sync`.
 unsafe impl<T: Plugin> Sync for Registration<T> {}
 
 impl<T: Plugin> Registration<T> {
-    /// Unregisters the plugin once, and gives its data back. Sleeps.
+    /// Unregisters the plugin, as `modreg_unregister_plugin()`, and returns its data.
+    ///
+    /// Context: May sleep.
     ///
     /// # Errors
     ///
-    /// As `modreg_unregister_plugin()`, with the registration, which is as before.
+    /// Those of `modreg_unregister_plugin()`, with the registration, which has not changed.
     pub(crate) fn unregister(self) -> Result<KBox<T>, (Error, Self)> {
         let this = ManuallyDrop::new(self);
         match this.try_unregister() {
-            // SAFETY: It comes from a box, nobody's callback has it any more, and `this` is not
-            // dropped.
+            // SAFETY: By the type invariants, `data` came from a box. The plugin is unregistered,
+            // so no callback uses it, and `this` is not dropped.
             Ok(()) => Ok(unsafe { KBox::from_raw(this.data.as_ptr()) }),
             Err(e) => Err((e, ManuallyDrop::into_inner(this))),
         }
     }
 
-    /// After `Ok`, the registration must not be used any more.
+    /// Unregisters the plugin; if this returns `Ok`, `self` must not be used again.
     fn try_unregister(&self) -> Result {
-        // SAFETY: By the type invariant.
+        // SAFETY: By the type invariants, `plugin` is registered.
         to_result(unsafe { bindings::modreg_unregister_plugin(self.plugin.as_ptr()) })
     }
 }
@@ -417,7 +515,7 @@ impl<T: Plugin> Deref for Registration<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: By the type invariant; all others have shared references too.
+        // SAFETY: By the type invariants, `data` is valid. Callbacks have shared references too.
         unsafe { self.data.as_ref() }
     }
 }
@@ -439,66 +537,87 @@ impl<T: Plugin> Drop for Registration<T> {
             }
             fsleep(Delta::from_millis(10));
         }
-        // SAFETY: It comes from a box, and the plugin whose callbacks had it is gone.
+        // SAFETY: By the type invariants, `data` came from a box. The plugin is unregistered, so no
+        // callback uses it.
         drop(unsafe { KBox::from_raw(self.data.as_ptr()) });
     }
 }
 
-/// An exported symbol of a plugin, which is pinned until this is dropped. From any context.
+/// An exported symbol and a reference to its plugin, which dropping this puts.
 ///
-/// # Examples
-///
-/// ```ignore
-/// let filter = modreg::Pinned::find(c"filter").ok_or(ENOENT)?;
-/// pr_info!("filter is at {:#x} in {}\n", filter.value(), filter.plugin());
-/// ```
+/// Context: Any, NMI included.
 ///
 /// # Invariants
 ///
 /// A reference to `plugin` is held.
+///
+/// # Examples
+///
+/// ```
+/// /// Logs where the exported symbol `filter` is.
+/// fn log_filter() {
+///     if let Some(filter) = Pinned::find(c"filter") {
+///         let plugin = filter.plugin().to_str().unwrap_or("?");
+///         pr_info!("filter is at {:#x} in {plugin}\n", filter.value());
+///     }
+/// }
+///
+/// log_filter();
+/// assert!(Pinned::find(c"filter").is_none());
+/// ```
 pub(crate) struct Pinned {
     plugin: NonNull<bindings::modreg_plugin>,
     value: usize,
 }
 
-// SAFETY: A reference may be given back by any thread, from any context.
+// SAFETY: Any thread may put a reference.
 unsafe impl Send for Pinned {}
 
-// SAFETY: A shared reference only reads what does not change.
+// SAFETY: A shared reference gives access to reads of data that does not change.
 unsafe impl Sync for Pinned {}
 
 impl Pinned {
-    /// Finds the newest LIVE plugin that exports `name`, and pins it.
+    /// Takes a reference to the newest LIVE plugin that exports `name`, as
+    /// `modreg_find_symbol_get()`.
+    ///
+    /// Returns [`None`] if there is no such plugin, or its owner is not LIVE.
+    ///
+    /// Context: Any, NMI included.
     pub(crate) fn find(name: &CStr) -> Option<Self> {
         let mut fsa = bindings::modreg_find_symbol_arg {
             name: name.as_char_ptr(),
             gplok: true,
             ..Default::default()
         };
-        // SAFETY: `fsa` is valid, and its name is a string.
+        // SAFETY: `fsa` is valid for reads and writes, and `fsa.name` is NUL-terminated.
         if !unsafe { bindings::modreg_find_symbol_get(&mut fsa) } {
             return None;
         }
-        // INVARIANT: The reference was just taken.
+        // INVARIANT: `modreg_find_symbol_get()` has taken a reference to `owner`.
         Some(Self {
             plugin: NonNull::new(fsa.owner)?,
             value: fsa.value,
         })
     }
 
-    /// Its address.
+    /// Returns the symbol's address.
+    ///
+    /// Context: Any, NMI included.
     pub(crate) fn value(&self) -> usize {
         self.value
     }
 
-    /// The name of its plugin.
+    /// Returns the name of the symbol's plugin.
+    ///
+    /// Context: Any, NMI included.
     pub(crate) fn plugin(&self) -> &CStr {
-        // SAFETY: By the type invariant the plugin stays, and its name with it.
+        // SAFETY: By the type invariants, a reference to `plugin` is held.
         let name = unsafe { bindings::modreg_plugin_name(self.plugin.as_ptr()) };
-        // `CStr::from_ptr()` could panic, as far as the compiler can tell.
-        // SAFETY: The name is a string.
+        // `CStr::from_ptr()` has code that panics.
+        // SAFETY: `name` is NUL-terminated.
         let len = unsafe { strlen(name) };
-        // SAFETY: So many bytes are there, the last is the only NUL.
+        // SAFETY: `name` is valid for `len` bytes and the NUL behind them, and does not change
+        // while `self` holds the reference.
         unsafe {
             CStr::from_bytes_with_nul_unchecked(slice::from_raw_parts(
                 name.cast(),
@@ -510,7 +629,7 @@ impl Pinned {
 
 impl Drop for Pinned {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant; it is given back once.
+        // SAFETY: By the type invariants, a reference to `plugin` is held; it is put once.
         unsafe { bindings::modreg_find_symbol_put(self.plugin.as_ptr()) };
     }
 }
