@@ -3,12 +3,11 @@
 //! modreg: a registry of plugin objects that own named regions of the kernel's address space.
 //!
 //! Plugins are added to an RCU list without stopping the machine, removed under `stop_machine()`,
-//! and looked up without a lock from any context: from an address to a symbol, from a name to an
-//! address, from a faulting instruction to its fixup. It is what `kernel/module/` does for modules,
-//! for everybody else who owns code and data.
+//! and looked up without a lock from any context: an address gives a symbol, a name an address, a
+//! faulting instruction its fixup. `kernel/module/` does this for modules; modreg does it for every
+//! other owner of code and data.
 
-/// The kernel's own primitives made safe.
-// shared with the tests and with `rust_modreg_kallsyms.rs`
+/// Kernel primitives made safe.
 mod primitives;
 
 /// The registry. A module below needs only those above it.
@@ -58,7 +57,7 @@ module! {
     license: "GPL",
 }
 
-/// What lives as long as the module.
+/// The module's files and notifiers.
 struct Modreg {
     _files: primitives::debugfs::Dir,
     _notifiers: [primitives::notifier::Registration; 3],
@@ -80,8 +79,7 @@ impl kernel::Module for Modreg {
 
 impl Drop for Modreg {
     fn drop(&mut self) {
-        // What was replaced may still be waiting for its grace period, and its callback is in our
-        // text.
+        // RCU callbacks that wait for a grace period are in this module's text.
         registry::clear();
         primitives::rcu::rcu_barrier();
     }

@@ -2,20 +2,20 @@
 
 //! modreg_kallsyms: the kernel itself asks modreg.
 //!
-//! Hooks those functions of the unmodified kernel by which its oops, its traces, its fault handler
-//! and `/proc/kallsyms` ask about modules. Where the question is about a plugin's memory that lies
-//! outside of its owner module, so that the kernel can have no answer, modreg answers in its place;
-//! in every other case the kernel's function runs as ever.
+//! Hooks the functions of the unmodified kernel by which its oops, its traces, its fault handler
+//! and `/proc/kallsyms` ask about modules. If the question is about memory of a plugin that lies
+//! outside of its owner module, the kernel can have no answer and modreg answers in its place. In
+//! every other case the kernel's function runs unchanged.
 
-/// The kernel's own primitives made safe.
+/// Kernel primitives made safe.
 mod primitives;
 
-/// `include/modreg.rs`, by which other modules reach modreg.
+/// `include/modreg.rs`, the interface to modreg.
 mod include {
     pub(crate) mod modreg;
 }
 
-/// What becomes of a call that the kernel cannot answer.
+/// Answers to questions that the kernel cannot answer.
 mod modreg_kallsyms {
     mod ffi;
     mod hooks;
@@ -34,7 +34,7 @@ module! {
     license: "GPL",
 }
 
-/// What the switch has put in pins the module: there is nothing left when it goes.
+/// The hooks pin the module, so none is left when it is unloaded.
 struct ModregKallsyms;
 
 impl kernel::Module for ModregKallsyms {

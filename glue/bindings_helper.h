@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What bindgen reads for primitives/: the helpers, and those functions of the kernel that
- * the kernel crate does not bind.
+ * Input of bindgen for primitives/: the helpers, and kernel functions that the kernel crate
+ * does not bind.
  */
 
-/* <linux/module_symbol.h> leaves this to others. */
+/* <linux/module_symbol.h> does not include it. */
 #include <linux/types.h>
 
 #include <linux/extable.h>

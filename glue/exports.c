@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Exports the functions of include/modreg.h, which are defined in Rust, over the prototypes
- * of the header, as rust/exports.c does for the kernel crate.
+ * Exports the functions of include/modreg.h, which Rust defines and the header declares, as
+ * rust/exports.c does for the kernel crate.
  */
 
 #include <linux/export.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Inline functions and macros of the kernel as functions that Rust can call, in the
- * manner of rust/helpers/. Sorted alphabetically.
+ * Wrappers for inline functions and macros of the kernel, which Rust cannot call, as in
+ * rust/helpers/. Sorted alphabetically.
  */
 
 #include <linux/ftrace.h>
@@ -55,7 +55,7 @@ void rust_helper_list_del_rcu(struct list_head *entry)
 	list_del_rcu(entry);
 }
 
-/* The loader writes the state without a marked access. */
+/* The loader writes the state with plain stores. */
 int rust_helper_module_state(const struct module *mod)
 {
 	return READ_ONCE(mod->state);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * modreg_kallsyms: what Rust has no form for, static calls and a parameter that does
- * something when it is written.
+ * modreg_kallsyms: static calls and a parameter with a callback, for which the kernel crate
+ * has no form.
  */
 
 #include <linux/kstrtox.h>
@@ -11,8 +11,8 @@
 #include "kallsyms.h"
 
 /*
- * A static call is direct: an indirect one needs an entry that the kernel has closed where
- * it never takes the function's address.
+ * Static calls are direct. An indirect call needs an ENDBR, which the kernel removes from
+ * functions whose address it never takes.
  */
 DEFINE_STATIC_CALL_NULL(original_get, module_get_kallsym);
 DEFINE_STATIC_CALL_NULL(original_lookup, module_kallsyms_lookup_name);
@@ -34,7 +34,7 @@ unsigned long modreg_kallsyms_original_lookup(const char *name)
 	return static_call(original_lookup)(name);
 }
 
-/* Both under the parameter's lock, which excludes writers. */
+/* Protected by kernel_param_lock(). */
 static bool enabled = true;
 static bool started;
 
@@ -43,7 +43,7 @@ static int enabled_set(const char *val, const struct kernel_param *kp)
 	bool on;
 	int err = kstrtobool(val, &on);
 
-	/* While the module is loaded, the value only says what it is to begin with. */
+	/* Until the module has started, only the value is stored. */
 	if (!err && started && on != enabled)
 		err = on ? modreg_kallsyms_enable() : modreg_kallsyms_disable();
 	if (!err)

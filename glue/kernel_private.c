@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the kernel keeps to itself and modreg needs: each with the file that it mirrors.
+ * Copies of code that the kernel does not export, each with its file. Compare them when the
+ * supported kernels change.
  */
 
 #include <linux/align.h>
@@ -33,8 +34,8 @@ unsigned long rust_helper_ex_to_fixup(const struct exception_table_entry *entry)
 }
 
 /*
- * arch/x86/mm/extable.c: fixup_exception(). The types whose handlers make sense outside of
- * the kernel's own code; some others end in BUG().
+ * arch/x86/mm/extable.c: fixup_exception(). Types whose handlers make sense outside of the
+ * kernel's own code; some others end in BUG().
  */
 bool rust_helper_ex_type_is_general(const struct exception_table_entry *entry)
 {
@@ -115,7 +116,7 @@ unsigned long rust_helper_stack_end(unsigned long sp)
 }
 
 #ifdef CONFIG_KPROBES
-/* kernel/kallsyms.c: kallsyms_lookup_name(), of functions: a kprobe finds them too. */
+/* kernel/kallsyms.c: kallsyms_lookup_name() for functions, by way of a kprobe. */
 int rust_helper_function_address(const char *name, unsigned long *addr)
 {
 	struct kprobe kp = { .symbol_name = name };
@@ -126,7 +127,7 @@ int rust_helper_function_address(const char *name, unsigned long *addr)
 	*addr = (unsigned long)kp.addr;
 	unregister_kprobe(&kp);
 #ifdef CONFIG_X86_KERNEL_IBT
-	/* arch_adjust_kprobe_addr() has put the probe behind the ENDBR. */
+	/* arch_adjust_kprobe_addr() has moved the probe behind the ENDBR. */
 	u32 before;
 
 	if (!get_kernel_nofault(before, (u32 *)(*addr - 4)) && __is_endbr(before))
@@ -136,11 +137,11 @@ int rust_helper_function_address(const char *name, unsigned long *addr)
 }
 #endif
 
-/* arch/x86/mm/fault.c: fault_in_kernel_space(), is_vsyscall_vaddr() left out. */
+/* arch/x86/mm/fault.c: fault_in_kernel_space(), without is_vsyscall_vaddr(). */
 bool rust_helper_is_kernel_address(unsigned long addr)
 {
 #ifdef CONFIG_UML
-	/* The kernel has an address space of its own. */
+	/* The kernel and user space do not share an address space. */
 	return true;
 #else
 	return addr >= TASK_SIZE_MAX;
@@ -148,15 +149,15 @@ bool rust_helper_is_kernel_address(unsigned long addr)
 }
 
 /*
- * kernel/kallsyms.c: kallsyms_lookup(). Whether the kernel has a symbol of its own for an
- * address: in vmlinux, a module, BPF's or ftrace's code.
+ * kernel/kallsyms.c: kallsyms_lookup(). Returns whether the kernel has a symbol for an
+ * address: in vmlinux, a module, code of BPF or ftrace.
  */
 bool rust_helper_has_kernel_symbol(unsigned long addr)
 {
 	char name[KSYM_SYMBOL_LEN];
 
 #ifdef CONFIG_X86
-	/* vmlinux, whose data has symbols only with CONFIG_KALLSYMS_ALL, and modules lie above. */
+	/* Data of vmlinux has no symbols without CONFIG_KALLSYMS_ALL. Modules lie above it. */
 	if (addr < __START_KERNEL_map)
 		return false;
 	if (addr < MODULES_VADDR)

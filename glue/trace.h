@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Tracepoints: how plugins come and go. In /sys/kernel/tracing/events/modreg.
+ * Tracepoints for the life of a plugin, in /sys/kernel/tracing/events/modreg.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM modreg

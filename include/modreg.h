@@ -3,12 +3,13 @@
  * modreg: a registry of plugin objects that own named regions of the kernel's
  * address space.
  *
- * This header is the C contract and the only place where the shared types are
- * written down; the Rust side is generated from it.
+ * This header is the C contract and the only definition of the shared types; the
+ * Rust bindings are generated from it.
  *
- * Contexts. "Any" means any: process, softirq, hard interrupt, NMI, oops. Such a
- * function takes no lock, allocates nothing and never sleeps. "May sleep" means
- * process context with preemption and interrupts on.
+ * Contexts. "Any, NMI included" means process, softirq, hard interrupt, NMI and oops
+ * context: the function takes no lock, allocates nothing and does not sleep. "Any, with
+ * preemption disabled" is the same, and the caller has disabled preemption. "May sleep"
+ * means process context with preemption and interrupts enabled.
  */
 #ifndef _MODREG_H
 #define _MODREG_H
@@ -21,7 +22,7 @@
 
 /**
  * enum - limits of one plugin
- * @MODREG_NAME_LEN: bytes for a plugin's name, the final NUL included; as
+ * @MODREG_NAME_LEN: bytes of a plugin's name, the final NUL included; as
  *	MODULE_NAME_LEN.
  * @MODREG_MAX_REGIONS: regions of one plugin.
  * @MODREG_MAX_SYMBOLS: symbols, and exception entries, of one plugin.
@@ -37,7 +38,7 @@ enum {
 /**
  * enum modreg_region_flags - what a region holds, as enum mod_mem_type
  * @MODREG_TEXT: code; exception entries may point here.
- * @MODREG_INIT: disappears from every reader once the plugin is LIVE.
+ * @MODREG_INIT: init memory; no reader finds it once the plugin is LIVE.
  */
 enum modreg_region_flags {
 	MODREG_TEXT = 1 << 0,
@@ -57,8 +58,8 @@ struct modreg_region {
 };
 
 /**
- * enum modreg_symbol_flags - who may find a symbol through modreg_find_symbol()
- * @MODREG_EXPORT: everybody, as EXPORT_SYMBOL().
+ * enum modreg_symbol_flags - callers that find a symbol with modreg_find_symbol()
+ * @MODREG_EXPORT: all callers, as EXPORT_SYMBOL().
  * @MODREG_EXPORT_GPL: GPL-compatible callers, as EXPORT_SYMBOL_GPL().
  */
 enum modreg_symbol_flags {
@@ -81,7 +82,7 @@ struct modreg_symbol {
 };
 
 /**
- * struct modreg_symtab - an ELF symbol table, used where it stands
+ * struct modreg_symtab - an ELF symbol table, used in place
  * @symtab: the symbols; entry 0 is ELF's null symbol.
  * @num_symtab: entries in @symtab and in @typetab.
  * @strtab: the names; the last byte must be NUL.
@@ -89,7 +90,7 @@ struct modreg_symbol {
  * @typetab: letters as in nm(1), one for each symbol.
  *
  * The members are those of struct mod_kallsyms. Undefined symbols are skipped;
- * symbols outside every region (absolute or per-CPU ones) answer to their name only.
+ * symbols outside every region (absolute or per-CPU ones) are found by name only.
  */
 struct modreg_symtab {
 	const Elf_Sym *symtab;
@@ -101,9 +102,9 @@ struct modreg_symtab {
 
 /**
  * struct modreg_param - a parameter that a plugin takes
- * @name: as it stands in front of '=' in the arguments.
- * @ops: how to parse it, for instance &param_ops_int.
- * @arg: where @ops puts the value.
+ * @name: the text in front of '=' in the arguments.
+ * @ops: parses the value, for instance &param_ops_int.
+ * @arg: passed to @ops, which stores the value there.
  */
 struct modreg_param {
 	const char *name;
@@ -114,25 +115,26 @@ struct modreg_param {
 struct modreg_plugin;
 
 /**
- * struct modreg_plugin_desc - what modreg_register_plugin() is told
+ * struct modreg_plugin_desc - a plugin, for modreg_register_plugin()
  * @name: unique, printable, without space and ':', shorter than MODREG_NAME_LEN.
  * @owner: THIS_MODULE; NULL for built-in code.
  * @regions: copied.
  * @num_regions: at least 1, at most MODREG_MAX_REGIONS.
  * @symbols: copied, names included; or NULL.
  * @num_symbols: at most MODREG_MAX_SYMBOLS.
- * @symtab: instead of @symbols, a table that is borrowed: it must stay as it is
- *	until the plugin is unregistered.
+ * @symtab: a table instead of @symbols. Borrowed: it must not change until the
+ *	plugin is unregistered.
  * @extable: exception entries, sorted by instruction address, all inside text
- *	regions. Borrowed, for their offsets are relative to where they stand.
+ *	regions. Borrowed, since their offsets are relative to their own addresses.
  * @num_exentries: entries in @extable, at most MODREG_MAX_SYMBOLS.
  * @params: parameters that @args may set; used during registration only.
  * @num_params: entries in @params, at most MODREG_MAX_PARAMS.
  * @args: "name=value …" as on insmod's command line, or NULL.
  * @init: called once the plugin is visible and its arguments are parsed; an error
- *	from it undoes the registration. May be NULL.
+ *	undoes the registration. May be NULL. May sleep.
  * @exit: called on unregistration, before the plugin is unlinked. May be NULL.
- * @data: handed to @init and @exit.
+ *	May sleep.
+ * @data: passed to @init and @exit.
  */
 struct modreg_plugin_desc {
 	const char *name;
@@ -156,18 +158,20 @@ struct modreg_plugin_desc {
 
 /**
  * modreg_register_plugin() - add a plugin to the registry
- * @desc: what it is; nothing of it is needed after the return but what is marked
- *	as borrowed.
+ * @desc: the description; only the tables that are marked as borrowed are used after
+ *	the return.
  *
- * All that can fail or cost time comes first; then the plugin is published with
- * list_add_rcu(), state COMING. From then on every reader sees it, its @init regions
- * included, so that an oops during its start can be resolved; no reference to
- * it can be taken. The arguments are parsed and @desc->init is called. Last it
- * becomes LIVE, and its init regions and their symbols disappear from every reader at once.
+ * Copying, sorting and indexing, which may fail and take time, come first. Then the
+ * plugin is published with list_add_rcu() in state COMING: every reader finds it, its
+ * init regions included, so that an oops during its start can be resolved, but no
+ * reference to it can be taken. The arguments are parsed and @desc->init is called.
+ * Last the plugin becomes LIVE, and no reader finds its init regions and their symbols.
  *
  * Follows load_module() and do_init_module().
  *
- * Context: May sleep. Not from @init or @exit of the same plugin.
+ * @desc->init and @desc->exit must not register or unregister the same plugin.
+ *
+ * Context: May sleep.
  * Return: The plugin, or an ERR_PTR():
  * * -EINVAL - @desc or one of its members is missing or malformed: no or bad name,
  *   no regions, a region that is empty or wraps, own regions that overlap,
@@ -177,24 +181,24 @@ struct modreg_plugin_desc {
  * * -E2BIG - a count is beyond its limit
  * * -ERANGE - a symbol or an exception entry lies outside the regions
  * * -EEXIST - the name is taken, or a region overlaps another plugin's
- * * -ENODEV - @desc->owner is being unloaded
+ * * -ENODEV - @desc->owner is unloading
  * * -ENOENT - @desc->args names an unknown parameter
  * * -EDEADLK - called where sleeping is not allowed
  * * -ENOMEM - out of memory
- * * whatever a parameter's @ops or @desc->init returned
+ * * the error of a parameter's @ops or of @desc->init
  */
 struct modreg_plugin *modreg_register_plugin(const struct modreg_plugin_desc *desc);
 
 /**
  * modreg_register_module() - register a module's own regions and tables
- * @mod: the module. Call this from @mod's init function, from a module notifier, or with
- *	a reference to a LIVE @mod held: its memory must not change meanwhile.
+ * @mod: the module. Its memory must not change during the call: call this from its init
+ *	function, from a module notifier, or with a reference to a LIVE @mod held.
  * @desc: NULL, or name (NULL for @mod's own), params, args, init, exit and data;
- *	the owner and the tables must be left out, they are @mod's.
+ *	the owner and the tables are @mod's and must not be set.
  *
  * The symbol table, the exports and the exception table are borrowed in place.
- * Where @mod is COMING the plugin stays so until @mod is LIVE. It follows @mod's
- * init memory: it is gone from every reader before the kernel frees it.
+ * If @mod is COMING, so is the plugin until @mod is LIVE. No reader finds @mod's init
+ * memory once the kernel may free it.
  *
  * Follows find_module_sections() and add_kallsyms().
  *
@@ -206,20 +210,20 @@ struct modreg_plugin *modreg_register_module(struct module *mod,
 
 /**
  * modreg_unregister_plugin() - remove a plugin
- * @plugin: from modreg_register_plugin() or modreg_register_module(); gone when
- *	this returns 0.
+ * @plugin: from modreg_register_plugin() or modreg_register_module(); freed when this
+ *	returns 0.
  *
  * The plugin becomes GOING, its exit callback is called, and it is unlinked under
- * stop_machine(). No reader on any CPU can still hold it then, and it is freed.
+ * stop_machine(). No reader on any CPU uses it then, and it is freed.
  *
- * An owner that is unloaded with plugins still registered loses them at its
+ * If an owner is unloaded with plugins registered, modreg removes them at the
  * MODULE_STATE_GOING event, with a warning; their exit callbacks are not called.
  *
  * Follows delete_module(2) and free_module(), as they were until Linux 3.19.
  *
  * Context: May sleep.
  * Return:
- * * 0 - done
+ * * 0 - success
  * * -EINVAL - @plugin is NULL or an ERR_PTR()
  * * -EBUSY - a reference is held, its registration has not returned yet, or it is
  *   GOING already
@@ -231,20 +235,20 @@ int modreg_unregister_plugin(struct modreg_plugin *plugin);
 /**
  * modreg_unregister_plugins() - remove several plugins in one stop
  * @plugins: each as for modreg_unregister_plugin().
- * @num: how many.
+ * @num: number of @plugins.
  *
- * All or none: where one is refused, none is removed.
+ * If one is refused, none is removed.
  *
  * Context: May sleep.
- * Return: As modreg_unregister_plugin(); -EBUSY also where one is named twice.
+ * Return: As modreg_unregister_plugin(); -EBUSY also if a plugin occurs twice.
  */
 int modreg_unregister_plugins(struct modreg_plugin **plugins, unsigned int num);
 
 /* Readers */
 
 /**
- * enum modreg_license - who may use an exported symbol, as enum mod_license
- * @MODREG_NOT_GPL_ONLY: everybody.
+ * enum modreg_license - callers that may use an exported symbol, as enum mod_license
+ * @MODREG_NOT_GPL_ONLY: all callers.
  * @MODREG_GPL_ONLY: GPL-compatible callers.
  */
 enum modreg_license {
@@ -255,11 +259,11 @@ enum modreg_license {
 /**
  * struct modreg_find_symbol_arg - question and answer of modreg_find_symbol()
  * @name: input: the exported symbol's name.
- * @gplok: input: whether the asker may use GPL-only symbols.
+ * @gplok: input: whether the caller may use GPL-only symbols.
  * @warn: input: whether to log that a GPL-only symbol was hidden.
  * @owner: output: the plugin that exports it.
  * @value: output: its address.
- * @license: output: who may use it.
+ * @license: output: callers that may use it.
  *
  * As struct find_symbol_arg of kernel/module/internal.h.
  */
@@ -277,12 +281,12 @@ struct modreg_find_symbol_arg {
  * @fsa: question and answer.
  *
  * @fsa->owner stays valid for as long as the caller keeps preemption disabled
- * around this call; use modreg_find_symbol_get() to keep it longer.
+ * around this call; modreg_find_symbol_get() keeps it longer.
  *
  * Follows find_symbol().
  *
- * Context: Any.
- * Return: Whether it was found. The outputs are written only then.
+ * Context: Any, NMI included.
+ * Return: true if it was found. The outputs are written only then.
  */
 bool modreg_find_symbol(struct modreg_find_symbol_arg *fsa);
 
@@ -290,23 +294,23 @@ bool modreg_find_symbol(struct modreg_find_symbol_arg *fsa);
  * modreg_find_symbol_get() - find an exported symbol and pin its plugin
  * @fsa: question and answer.
  *
- * A pinned plugin cannot be unregistered, nor can its owner be unloaded. Give
- * @fsa->owner to modreg_find_symbol_put() when done.
+ * A pinned plugin cannot be unregistered, nor can its owner be unloaded, until
+ * @fsa->owner is passed to modreg_find_symbol_put().
  *
  * Follows __symbol_get().
  *
- * Context: Any.
- * Return: Whether it was found in a LIVE plugin with a LIVE owner.
+ * Context: Any, NMI included.
+ * Return: true if it was found in a LIVE plugin with a LIVE owner.
  */
 bool modreg_find_symbol_get(struct modreg_find_symbol_arg *fsa);
 
 /**
- * modreg_find_symbol_put() - give back what modreg_find_symbol_get() pinned
- * @plugin: its @owner; NULL does nothing.
+ * modreg_find_symbol_put() - put the reference of modreg_find_symbol_get()
+ * @plugin: @owner of that call; NULL does nothing.
  *
  * Follows symbol_put().
  *
- * Context: Any.
+ * Context: Any, NMI included.
  */
 void modreg_find_symbol_put(struct modreg_plugin *plugin);
 
@@ -318,13 +322,13 @@ void modreg_find_symbol_put(struct modreg_plugin *plugin);
  * @plugin: output: the plugin's name, MODREG_NAME_LEN bytes.
  * @namebuf: output: the symbol's name, KSYM_NAME_LEN bytes.
  *
- * Every output may be NULL. @plugin is written also where the address lies in a plugin but
+ * Every output may be NULL. @plugin is written also if the address lies in a plugin but
  * below its first symbol.
  *
  * Follows module_address_lookup(); the names are copied out.
  *
- * Context: Any.
- * Return: The length of the symbol's name, or 0 where there is none.
+ * Context: Any, NMI included.
+ * Return: The length of the symbol's name, or 0 if there is none.
  */
 int modreg_address_lookup(unsigned long addr, unsigned long *size,
 			  unsigned long *offset, char *plugin, char *namebuf);
@@ -336,13 +340,13 @@ int modreg_address_lookup(unsigned long addr, unsigned long *size,
  *
  * Follows lookup_module_symbol_name().
  *
- * Context: Any.
- * Return: 0; -ERANGE where no symbol is found; -EINVAL where @symname is NULL.
+ * Context: Any, NMI included.
+ * Return: 0; -ERANGE if no symbol is found; -EINVAL if @symname is NULL.
  */
 int modreg_lookup_symbol_name(unsigned long addr, char *symname);
 
 /**
- * modreg_lookup_symbol_attrs() - all about the symbol at or below an address
+ * modreg_lookup_symbol_attrs() - the attributes of the symbol at or below an address
  * @addr: an address.
  * @size: output, may be NULL.
  * @offset: output, may be NULL.
@@ -351,8 +355,8 @@ int modreg_lookup_symbol_name(unsigned long addr, char *symname);
  *
  * Follows lookup_module_symbol_attrs().
  *
- * Context: Any.
- * Return: 0; -ERANGE where no symbol is found, and then no output is written.
+ * Context: Any, NMI included.
+ * Return: 0; -ERANGE if no symbol is found, and then no output is written.
  */
 int modreg_lookup_symbol_attrs(unsigned long addr, unsigned long *size,
 			       unsigned long *offset, char *plugin, char *name);
@@ -364,12 +368,12 @@ int modreg_lookup_symbol_attrs(unsigned long addr, unsigned long *size,
  * @type: output: letter as in nm(1).
  * @name: output: KSYM_NAME_LEN bytes; empty for ELF's null symbol.
  * @plugin: output: MODREG_NAME_LEN bytes.
- * @exported: output: 1 where the plugin exports it, 0 otherwise.
+ * @exported: output: 1 if the plugin exports it, 0 otherwise.
  *
  * Follows module_get_kallsym().
  *
- * Context: Any.
- * Return: 0; -ERANGE where @symnum is past the last; -EINVAL where an output is NULL.
+ * Context: Any, NMI included.
+ * Return: 0; -ERANGE if @symnum is past the last; -EINVAL if an output is NULL.
  */
 int modreg_get_kallsym(unsigned int symnum, unsigned long *value, char *type,
 		       char *name, char *plugin, int *exported);
@@ -378,12 +382,13 @@ int modreg_get_kallsym(unsigned int symnum, unsigned long *value, char *type,
  * modreg_kallsyms_lookup_name() - the address of a symbol
  * @name: "symbol" or "plugin:symbol".
  *
- * Among several plugins the newest that has it wins, within one the first in its table.
+ * If several plugins have the symbol, the newest one counts; within one, the first in its
+ * table.
  *
  * Follows module_kallsyms_lookup_name().
  *
- * Context: Any.
- * Return: The address, or 0 where it is unknown.
+ * Context: Any, NMI included.
+ * Return: The address, or 0 if there is no such symbol.
  */
 unsigned long modreg_kallsyms_lookup_name(const char *name);
 
@@ -391,10 +396,10 @@ unsigned long modreg_kallsyms_lookup_name(const char *name);
  * modreg_search_extables() - the exception entry for an instruction
  * @addr: the faulting instruction's address.
  *
- * Follows search_module_extables(). As there, the entry stays valid while the plugin
- * that the caller runs in stays registered, or while preemption stays disabled.
+ * Follows search_module_extables(). As there, the entry is valid while the plugin in
+ * which the fault happened is registered, or while preemption is disabled.
  *
- * Context: Any.
+ * Context: Any, NMI included.
  * Return: The entry, or NULL.
  */
 const struct exception_table_entry *modreg_search_extables(unsigned long addr);
@@ -405,8 +410,8 @@ const struct exception_table_entry *modreg_search_extables(unsigned long addr);
  *
  * Follows is_module_address().
  *
- * Context: Any.
- * Return: true where it does.
+ * Context: Any, NMI included.
+ * Return: true if it does.
  */
 bool modreg_is_address(unsigned long addr);
 
@@ -414,7 +419,7 @@ bool modreg_is_address(unsigned long addr);
  * modreg_text_address() - the plugin whose code an address lies in
  * @addr: an address.
  *
- * The caller keeps preemption disabled for as long as it uses the answer.
+ * The caller keeps preemption disabled while it uses the plugin.
  *
  * Follows __module_text_address().
  *
@@ -427,7 +432,7 @@ struct modreg_plugin *modreg_text_address(unsigned long addr);
  * modreg_address() - the plugin that an address lies in
  * @addr: an address.
  *
- * The caller keeps preemption disabled for as long as it uses the answer.
+ * The caller keeps preemption disabled while it uses the plugin.
  *
  * Follows __module_address().
  *
@@ -438,11 +443,11 @@ struct modreg_plugin *modreg_address(unsigned long addr);
 
 /**
  * modreg_plugin_name() - a plugin's name
- * @plugin: a plugin that the caller keeps from going: by a reference, or by
- *	having disabled preemption before it got it.
+ * @plugin: a plugin that the caller keeps registered: by a reference, or with preemption
+ *	disabled since before the lookup.
  *
- * Context: Any.
- * Return: The name; it lives as long as @plugin.
+ * Context: Any, NMI included.
+ * Return: The name, which is valid as long as @plugin.
  */
 const char *modreg_plugin_name(const struct modreg_plugin *plugin);
 
@@ -454,19 +459,19 @@ const char *modreg_plugin_name(const struct modreg_plugin *plugin);
  *
  * Follows print_modules().
  *
- * Context: Any.
+ * Context: Any, NMI included.
  */
 void modreg_print_plugins(void);
 
-/* What modreg_kallsyms needs, by which the kernel itself asks modreg */
+/* For modreg_kallsyms, through which the kernel itself asks modreg */
 
 /**
- * struct modreg_bounds - where all foreign regions lie
- * @low: not above the first address of any; ULONG_MAX where there is none.
- * @high: not below the end of any; 0 where there is none.
+ * struct modreg_bounds - bounds of all foreign regions
+ * @low: at or below the first address of each; ULONG_MAX if there is none.
+ * @high: at or above the end of each; 0 if there is none.
  *
- * A region is foreign where it lies outside of its plugin's owner. Other memory may
- * lie between the bounds too.
+ * A region is foreign if it lies outside of its plugin's owner. Other memory may lie
+ * between the bounds too.
  */
 struct modreg_bounds {
 	unsigned long low;
@@ -480,20 +485,20 @@ extern struct modreg_bounds modreg_foreign_bounds;
  * modreg_is_foreign_address() - whether an address lies in a foreign region
  * @addr: an address.
  *
- * Context: Any.
- * Return: true where it does.
+ * Context: Any, NMI included.
+ * Return: true if it does.
  */
 bool modreg_is_foreign_address(unsigned long addr);
 
 /**
- * modreg_set_hooked() - tell modreg that the kernel asks it, or will do so no more
- * @hooked: which.
+ * modreg_set_hooked() - tell modreg whether the kernel asks it
+ * @hooked: whether it does.
  *
  * While the kernel asks, modreg's own lines about an oops do not repeat the kernel's.
  *
  * Context: May sleep.
- * Return: 0; -EBUSY where a plugin with exception entries for foreign regions is
- * registered, whose next fault would be an oops.
+ * Return: 0; -EBUSY if @hooked is false and a plugin with exception entries for foreign
+ * regions is registered, since its next fault would be an oops.
  */
 int modreg_set_hooked(bool hooked);
 

@@ -636,14 +636,26 @@ impl Drop for Pinned {
 
 /// Returns the bounds of all foreign regions, those that lie outside of their plugin's owner.
 ///
-/// Empty where there is none. Other memory may lie between the bounds too.
+/// The range is empty if there is none. Other memory may lie between the bounds too.
 ///
 /// Context: Any, NMI included.
+///
+/// # Examples
+///
+/// ```
+/// # let (code, _) = crate::ranges();
+/// // The owner's own memory is not foreign.
+/// let plugin = Builder::new(c"jit", module)
+///     .regions(&[Region::text(code.clone())])
+///     .register(KBox::new((), GFP_KERNEL)?)?;
+/// assert!(!foreign_bounds().contains(&code.start) || !is_foreign_address(code.start));
+/// # Ok::<(), Error>(())
+/// ```
 #[inline(always)]
 pub(crate) fn foreign_bounds() -> Range<usize> {
     let bounds = &raw const bindings::modreg_foreign_bounds;
-    // SAFETY: modreg's variable is there while this module is linked to modreg. A volatile read is
-    // the `READ_ONCE()` that `modreg.h` asks for.
+    // SAFETY: `bounds` is a variable of modreg, which stays loaded while this module uses its
+    // symbols. A volatile read is the `READ_ONCE()` that `modreg.h` asks for.
     unsafe {
         (&raw const (*bounds).low).read_volatile()..(&raw const (*bounds).high).read_volatile()
     }
@@ -657,13 +669,13 @@ pub(crate) fn is_foreign_address(addr: usize) -> bool {
     unsafe { bindings::modreg_is_foreign_address(addr) }
 }
 
-/// Tells modreg that the kernel asks it, or will do so no more.
+/// Tells modreg whether the kernel asks it, as `modreg_set_hooked()`.
+///
+/// Context: May sleep.
 ///
 /// # Errors
 ///
-/// As `modreg_set_hooked()`.
-///
-/// Context: May sleep.
+/// Those of `modreg_set_hooked()`.
 pub(crate) fn set_hooked(hooked: bool) -> Result {
     // SAFETY: An FFI call with no additional requirements.
     to_result(unsafe { bindings::modreg_set_hooked(hooked) })

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What an address is to the kernel.
+//! Addresses as the kernel sees them.
 
 use super::bindings as helpers;
 
@@ -8,6 +8,14 @@ use super::bindings as helpers;
 /// `fault_in_kernel_space()`.
 ///
 /// Context: Any, NMI included.
+///
+/// # Examples
+///
+/// ```
+/// static NUMBER: u32 = 7;
+///
+/// assert!(is_kernel_address((&raw const NUMBER).addr()));
+/// ```
 pub(crate) fn is_kernel_address(addr: usize) -> bool {
     // SAFETY: An FFI call with no additional requirements.
     unsafe { helpers::is_kernel_address(addr) }
@@ -17,6 +25,17 @@ pub(crate) fn is_kernel_address(addr: usize) -> bool {
 /// vmlinux, in a module, in code of BPF or ftrace.
 ///
 /// Context: Any, NMI included.
+///
+/// # Examples
+///
+/// ```
+/// fn named() {}
+///
+/// assert!(has_kernel_symbol(named as fn() as usize));
+/// let page = KVec::from_elem(0u8, 4096, GFP_KERNEL)?;
+/// assert!(!has_kernel_symbol(page.as_ptr().addr()));
+/// # Ok::<(), Error>(())
+/// ```
 pub(crate) fn has_kernel_symbol(addr: usize) -> bool {
     // SAFETY: An FFI call with no additional requirements.
     unsafe { helpers::has_kernel_symbol(addr) }

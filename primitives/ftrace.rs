@@ -96,14 +96,20 @@ pub(crate) unsafe trait Hook: 'static {
 ///
 /// ```
 /// replace_function! {
-///     /// No module has text at 1.
-///     struct NoTextAtOne;
+///     /// There is module text at 1.
+///     struct TextAtOne;
 ///
 ///     fn is_module_text_address(addr: usize) -> bool;
 ///     concerns: |call| call.argument() == 1,
 ///     replaces: |_call, _guard| true,
-///     with: |_guard| false,
+///     with: |_guard| addr == 1,
 /// }
+///
+/// let hook = register::<TextAtOne>()?;
+/// assert!(hook.name() == c"is_module_text_address");
+/// // Only this takes the hook out.
+/// let _removed = hook.unregister().map_err(|(e, _hook)| e)?;
+/// # Ok::<(), Error>(())
 /// ```
 macro_rules! replace_function {
     (

@@ -262,7 +262,7 @@ impl Ksymtab {
 /// let this = unsafe { Module::new(module.as_ptr()) }.ok_or(ENODEV)?;
 /// let table = this.extable();
 /// // The loader has sorted it.
-/// assert!(table.windows(2).all(|w| ex_to_insn(&w[0]) <= ex_to_insn(&w[1])));
+/// assert!(table.is_sorted_by_key(ex_to_insn));
 /// # Ok::<(), Error>(())
 /// ```
 pub(crate) fn ex_to_insn(entry: &bindings::exception_table_entry) -> usize {
@@ -272,9 +272,11 @@ pub(crate) fn ex_to_insn(entry: &bindings::exception_table_entry) -> usize {
 
 /// Returns the address where a fault goes on, as `ex_fixup_addr()`.
 ///
+/// On architectures with relative tables the entry must be where the loader put it.
+///
 /// Context: Any, NMI included.
 pub(crate) fn ex_to_fixup(entry: &bindings::exception_table_entry) -> usize {
-    // SAFETY: Only `entry` is read, in place.
+    // SAFETY: `entry` is valid for reads, and is read in place.
     unsafe { helpers::ex_to_fixup(entry) }
 }
 
@@ -283,7 +285,7 @@ pub(crate) fn ex_to_fixup(entry: &bindings::exception_table_entry) -> usize {
 ///
 /// Context: Any, NMI included.
 pub(crate) fn ex_type_is_general(entry: &bindings::exception_table_entry) -> bool {
-    // SAFETY: Only `entry` is read, in place.
+    // SAFETY: `entry` is valid for reads, and is read in place.
     unsafe { helpers::ex_type_is_general(entry) }
 }
 
@@ -302,25 +304,33 @@ extern "C" {
 /// `module::this_module()` of the kernel crate came with Linux 7.3 only.
 pub(crate) const THIS_MODULE: *mut bindings::module = (&raw const __this_module).cast_mut().cast();
 
-/// A reference to this module: it is not unloaded while this exists.
+/// A reference to this module, which is not unloaded while this exists.
+///
+/// # Examples
+///
+/// ```
+/// let pin = Pin::new().ok_or(ENODEV)?;
+/// // `rmmod` says that the module is in use.
+/// drop(pin);
+/// # Ok::<(), Error>(())
+/// ```
 #[must_use = "the module is pinned until this is dropped"]
 pub(crate) struct Pin(());
 
 impl Pin {
-    /// Pins this module, as `try_module_get(THIS_MODULE)`.
-    ///
-    /// [`None`] where the module is being unloaded.
+    /// Takes a reference to this module, as `try_module_get(THIS_MODULE)`, or returns [`None`] if
+    /// the module is unloading.
     ///
     /// Context: Any, NMI included.
     pub(crate) fn new() -> Option<Self> {
-        // SAFETY: The pointer is this module.
+        // SAFETY: `THIS_MODULE` is loaded, since this is its code.
         unsafe { bindings::try_module_get(THIS_MODULE) }.then_some(Self(()))
     }
 }
 
 impl Drop for Pin {
     fn drop(&mut self) {
-        // SAFETY: The pointer is this module, and `new()` took the reference that is given back.
+        // SAFETY: `THIS_MODULE` is loaded, and `new()` has taken the reference that is put here.
         unsafe { bindings::module_put(THIS_MODULE) };
     }
 }

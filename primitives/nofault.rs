@@ -16,9 +16,19 @@ use kernel::{
 
 /// Returns whether every page of a range can be read.
 ///
-/// The answer is for now: what maps the range keeps it mapped.
+/// The answer holds for as long as the owner keeps the range mapped.
 ///
 /// Context: Any, NMI included.
+///
+/// # Examples
+///
+/// ```
+/// let page = KVec::from_elem(0u8, 4096, GFP_KERNEL)?;
+/// let range = page.as_ptr_range();
+/// assert!(is_readable(range.start.addr()..range.end.addr()));
+/// assert!(!is_readable(0..4096));
+/// # Ok::<(), Error>(())
+/// ```
 pub(crate) fn is_readable(range: Range<usize>) -> bool {
     let Some(last) = range.end.checked_sub(1) else {
         return false;
@@ -36,14 +46,12 @@ pub(crate) fn is_readable(range: Range<usize>) -> bool {
     read_byte(last).is_some()
 }
 
-/// Returns the byte at `addr`, as `get_kernel_nofault()`.
-///
-/// [`None`] where it cannot be read.
+/// Returns the byte at `addr`, or [`None`] if it cannot be read, as `get_kernel_nofault()`.
 ///
 /// Context: Any, NMI included.
 fn read_byte(addr: usize) -> Option<u8> {
     let mut byte = 0u8;
-    // SAFETY: `byte` is valid for writing of one byte, and any source address will do.
+    // SAFETY: `byte` is valid for writes of its size. The source may be any address.
     let err = unsafe {
         bindings::copy_from_kernel_nofault((&raw mut byte).cast(), addr as *const c_void, 1)
     };

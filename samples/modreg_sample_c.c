@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A plugin in C: a little code, a page of data and some start-up code, as a JIT compiler
- * or a loader of firmware makes them at run time. Here the assembler makes them.
+ * A plugin in C with two functions, a page of data and start-up code. The assembler makes
+ * them; modreg_sample_jit.c makes such code at run time.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -17,12 +17,12 @@ static char *args;
 module_param(args, charp, 0444);
 MODULE_PARM_DESC(args, "the plugin's arguments: \"step=<int>\"");
 
-/* The data region; its first word is the plugin's parameter. */
+/* The data region. Its first word is the plugin's parameter. */
 static int sample_c_step[PAGE_SIZE / sizeof(int)] __page_aligned_data __used = { 1 };
 
-/* long sample_c_add(const long *p): *p + step; oopses where p is bad. */
-/* long sample_c_peek(const long *p, long otherwise): *p, or otherwise where p is bad. */
-/* int sample_c_start(void): start-up code, needed once. */
+/* long sample_c_add(const long *p): *p + step; a bad p is an oops. */
+/* long sample_c_peek(const long *p, long otherwise): *p, or otherwise if p is bad. */
+/* int sample_c_start(void): start-up code, called once. */
 asm("	.pushsection .text, \"ax\", @progbits\n"
 "sample_c_text:\n"
 "	.type	sample_c_add, @function\n"
@@ -41,7 +41,7 @@ asm("	.pushsection .text, \"ax\", @progbits\n"
 	ASM_RET
 "	.size	sample_c_peek, . - sample_c_peek\n"
 "sample_c_text_end:\n"
-	/* An instruction at 1 that faults goes on at 2. */
+	/* A fault of the instruction at 1 continues at 2. */
 	_ASM_EXTABLE(1b, 2b)
 "	.popsection\n"
 
@@ -60,11 +60,11 @@ asm("	.pushsection .text, \"ax\", @progbits\n"
 asmlinkage long sample_c_add(const long *p);
 asmlinkage long sample_c_peek(const long *p, long otherwise);
 asmlinkage int sample_c_start(void);
-/* Where the regions begin and end. */
+/* The bounds of the regions. */
 asmlinkage void sample_c_text(void), sample_c_text_end(void);
 asmlinkage void sample_c_init_text(void), sample_c_init_text_end(void);
 
-/* By now the plugin is visible and its arguments are parsed. */
+/* Called once the plugin is visible and its arguments are parsed. */
 static int __init sample_c_init(void *data)
 {
 	pr_info("init, step %d\n", sample_c_step[0]);
@@ -90,7 +90,7 @@ static int __init modreg_sample_c_init(void)
 			.base = (unsigned long)sample_c_step,
 			.size = sizeof(sample_c_step),
 		},
-		/* The kernel frees this soon; modreg forgets it once the plugin is LIVE. */
+		/* The kernel frees this memory. No reader finds it once the plugin is LIVE. */
 		{
 			.base = (unsigned long)sample_c_init_text,
 			.size = (unsigned long)sample_c_init_text_end -
@@ -114,7 +114,7 @@ static int __init modreg_sample_c_init(void)
 		.num_regions = ARRAY_SIZE(regions),
 		.symbols = symbols,
 		.num_symbols = ARRAY_SIZE(symbols),
-		/* The one entry above is the only one that this module has. */
+		/* The module's only entry is the one above. */
 		.extable = THIS_MODULE->extable,
 		.num_exentries = THIS_MODULE->num_exentries,
 		.params = params,
@@ -124,14 +124,14 @@ static int __init modreg_sample_c_init(void)
 		.exit = sample_c_exit,
 	};
 
-	/* All of the above is copied but for the exception entry. */
+	/* modreg copies all of this except the exception entry. */
 	plugin = modreg_register_plugin(&desc);
 	return PTR_ERR_OR_ZERO(plugin);
 }
 
 static void __exit modreg_sample_c_exit(void)
 {
-	/* Who holds a reference to the plugin pins this module, so this is not refused. */
+	/* A reference to the plugin also pins this module, so this cannot return -EBUSY. */
 	modreg_unregister_plugin(plugin);
 }
 

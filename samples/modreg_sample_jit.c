@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A plugin that is made at run time, in memory of its own outside of every module, as the
- * code of a JIT compiler or an instrumentation tool is. With modreg_kallsyms the kernel
- * names it in an oops, a trace goes through it, and a fault in it goes on at its fixup.
+ * A plugin whose code is made at run time, in memory outside of every module, as a JIT
+ * compiler or an instrumentation tool does. With modreg_kallsyms the kernel names the code in
+ * an oops, unwinds through it, and continues a fault in it at its fixup.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -22,15 +22,15 @@
 
 static bool oops;
 module_param(oops, bool, 0444);
-MODULE_PARM_DESC(oops, "whether a thread loads from a bad address, and dies of it (N)");
+MODULE_PARM_DESC(oops, "whether a thread loads from a bad address, which kills it (N)");
 
 extern const char jit_template[], jit_text[], jit_load[], jit_peek[], jit_call[], jit_text_end[];
 extern const char jit_extable[], jit_template_end[];
 
-/* Where a label of the template stands in the code. */
+/* The address of a template's label in the code. */
 #define AT(label) (code + ((label) - jit_template))
 
-/* A page, written through the direct map and run through a mapping of its own. */
+/* A page that is written through the direct map and executed through a mapping of its own. */
 static struct page *page;
 static void *code;
 static struct modreg_plugin *plugin;
@@ -94,7 +94,7 @@ static long show_trace(const long *unused)
 	return 0;
 }
 
-/* The code bears no type for kCFI, which would refuse to call it. */
+/* The code has no kCFI types, so kCFI would refuse the calls. */
 static __nocfi int run(void *bad)
 {
 	long (*load)(const long *p) = AT(jit_load);
@@ -105,7 +105,7 @@ static __nocfi int run(void *bad)
 	pr_info("load: %ld\n", load(&number));
 	pr_info("a trace through sample_jit_call:\n");
 	call(show_trace, NULL);
-	/* Without modreg_kallsyms the kernel finds no fixup: even this kills the thread. */
+	/* Without modreg_kallsyms the kernel finds no fixup, and this kills the thread. */
 	pr_info("peek at a bad address: %ld\n", peek(bad));
 	if (oops)
 		call(load, bad);
@@ -139,7 +139,7 @@ static int __init modreg_sample_jit_init(void)
 
 static void __exit modreg_sample_jit_exit(void)
 {
-	/* Readers are waited for, but not what runs in the plugin. */
+	/* modreg waits for readers, not for threads that run the plugin's code. */
 	kthread_stop_put(thread);
 	withdraw();
 }
@@ -147,5 +147,5 @@ static void __exit modreg_sample_jit_exit(void)
 module_init(modreg_sample_jit_init);
 module_exit(modreg_sample_jit_exit);
 
-MODULE_DESCRIPTION("A modreg plugin that is made at run time");
+MODULE_DESCRIPTION("A modreg plugin whose code is made at run time");
 MODULE_LICENSE("GPL");

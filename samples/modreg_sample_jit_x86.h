@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the x86-64 has of its own in modreg_sample_jit: the code, and what makes memory
- * executable.
+ * The x86-64 part of modreg_sample_jit: the code, and the way to make memory executable.
  *
- * A JIT compiler emits instructions; here the assembler makes a template that is copied. It
- * only jumps within itself, so it runs wherever it is. Each function
+ * A JIT compiler emits instructions; here the assembler makes a template that is copied. The
+ * template is position-independent. Each function
  *
- * - begins with ENDBR, or an indirect call would fault where the processor has IBT;
- * - keeps a frame pointer, by which the unwinder finds its callers: there are no ORC tables
- *   for such code, so a trace through it counts as unreliable;
+ * - begins with ENDBR, since an indirect call to it would fault on a processor with IBT;
+ * - keeps a frame pointer, by which the unwinder finds its callers: such code has no ORC
+ *   tables, so a trace through it counts as unreliable;
  * - ends in a bare RET: the return thunk of the kernel's mitigations is out of reach, so
- *   such code is without them.
+ *   such code lacks them.
  */
 
 #include <linux/objtool.h>
@@ -21,10 +20,10 @@
 
 asm("	.pushsection .rodata\n"
 "jit_template:\n"
-/* An oops shows the 42 bytes in front of the instruction too. */
+/* An oops also shows the 42 bytes in front of the instruction. */
 "	.skip	48, 0xcc\n"
 "jit_text:\n"
-/* long sample_jit_load(const long *p): *p; oopses where p is bad. */
+/* long sample_jit_load(const long *p): *p; a bad p is an oops. */
 "jit_load:\n"
 	ASM_ENDBR
 "	push	%rbp\n"
@@ -33,7 +32,7 @@ asm("	.pushsection .rodata\n"
 "	pop	%rbp\n"
 "	ret\n"
 "	int3\n"
-/* long sample_jit_peek(const long *p): *p; -1 where p is bad. */
+/* long sample_jit_peek(const long *p): *p, or -1 if p is bad. */
 "jit_peek:\n"
 	ASM_ENDBR
 "	push	%rbp\n"
@@ -55,7 +54,7 @@ asm("	.pushsection .rodata\n"
 "	ret\n"
 "	int3\n"
 "jit_text_end:\n"
-/* An instruction at 1 that faults goes on at 2. */
+/* A fault of the instruction at 1 continues at 2. */
 "	.balign	4\n"
 "jit_extable:\n"
 "	.long	1b - ., 2b - ., " __stringify(EX_TYPE_DEFAULT) "\n"
@@ -63,7 +62,7 @@ asm("	.pushsection .rodata\n"
 "	.popsection\n"
 );
 
-/* The kernel's own ways to executable memory are not exported, and vmap() takes the right away. */
+/* The kernel does not export its own ways to executable memory, and vmap() clears the bit. */
 static int make_executable(void *addr)
 {
 	unsigned int level;
@@ -71,7 +70,7 @@ static int make_executable(void *addr)
 
 	if (!pte || level != PG_LEVEL_4K)
 		return -EFAULT;
-	/* Nobody has used the mapping yet, so no TLB knows it. */
+	/* The mapping has not been used yet, so it is in no TLB. */
 	set_pte(pte, pte_mkexec(*pte));
 	return 0;
 }

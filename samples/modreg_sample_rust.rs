@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A plugin in Rust: a little code, a page of data and some start-up code, as a JIT compiler or a
-//! loader of firmware makes them at run time. Here the assembler makes them.
+//! A plugin in Rust with two functions, a page of data and start-up code.
+//!
+//! The assembler makes them; `modreg_sample_jit.c` makes such code at run time.
 
 mod modreg;
 
@@ -37,7 +38,7 @@ module! {
     },
 }
 
-/// The data region; its first word is the plugin's parameter.
+/// The data region, whose first word is the plugin's parameter.
 #[repr(C, align(4096))]
 struct Page {
     step: Atomic<i32>,
@@ -50,7 +51,7 @@ static sample_rust_step: Page = Page {
     rest: [0; 4092],
 };
 
-/// As `ASM_RET` of C.
+/// Returns from a function, as `ASM_RET`.
 #[cfg(CONFIG_MITIGATION_RETHUNK)]
 macro_rules! ret {
     () => {
@@ -87,7 +88,7 @@ global_asm! {
     "sample_rust_text_end:",
     ".popsection",
 
-    // As `_ASM_EXTABLE(1b, 2b)` of C: an instruction at 1 that faults goes on at 2.
+    // As `_ASM_EXTABLE(1b, 2b)`: a fault of the instruction at 1 continues at 2.
     ".pushsection __ex_table, \"a\"",
     ".balign 4",
     ".long 1b - ., 2b - ., {EX_TYPE_DEFAULT}",
@@ -114,11 +115,11 @@ extern "C" {
     static sample_rust_init_text: u8;
     static sample_rust_init_text_end: u8;
 
-    /// `*p + step`; oopses where `p` is bad.
+    /// Returns `*p + step`; a bad `p` is an oops.
     fn sample_rust_add(p: *const c_long) -> c_long;
-    /// `*p`, or `otherwise` where `p` is bad.
+    /// Returns `*p`, or `otherwise` if `p` is bad.
     fn sample_rust_peek(p: *const c_long, otherwise: c_long) -> c_long;
-    /// Start-up code, needed once.
+    /// Start-up code, called once.
     fn sample_rust_start() -> c_int;
 }
 
@@ -126,7 +127,7 @@ struct Sample;
 
 impl modreg::Plugin for Sample {
     fn init(&self) -> Result {
-        // By now the plugin is visible and its arguments are parsed.
+        // The plugin is visible now, and its arguments are parsed.
         pr_info!("init, step {}\n", sample_rust_step.step.load(Relaxed));
         // SAFETY: The start-up code has no requirements.
         kernel::error::to_result(unsafe { sample_rust_start() })
@@ -150,12 +151,12 @@ impl kernel::Module for SampleModule {
         let init =
             addr(&raw const sample_rust_init_text)..addr(&raw const sample_rust_init_text_end);
 
-        // All of this is copied but for the exception entry, the only one that this module has.
+        // modreg copies all of this except the exception entry, the only one of this module.
         let plugin = Builder::new(c"sample_rust", module)
             .regions(&[
                 Region::text(text),
                 Region::data(step..step.wrapping_add(size_of::<Page>())),
-                // modreg forgets this once the plugin is LIVE, and the memory can be used anew.
+                // No reader finds this once the plugin is LIVE, and the memory may be reused.
                 Region::text(init).init(),
             ])
             .symbols(&[

@@ -44,11 +44,22 @@ def examples(path):
             found = []
 
 
+def condition(path):
+    """Returns the cfg attribute that mod.rs has on the file's module."""
+    mod = os.path.join(os.path.dirname(path), "mod.rs")
+    name = os.path.basename(path).removesuffix(".rs")
+    if not os.path.exists(mod):
+        return ""
+    found = re.search(rf"^(#\[cfg.*\]\n)pub\S* mod {name};", open(mod).read(), re.M)
+    return found[1] if found else ""
+
+
 def main():
     table = []
     for path in sys.argv[1:]:
         module = os.path.basename(path).removesuffix(".rs")
         scope = f"primitives::{module}" if module != "modreg" else module
+        cfg = condition(path)
         names = {}
         for line, attributes, code, item in examples(path):
             where = "/".join(path.split("/")[-2:]) + f":{line}"
@@ -65,13 +76,12 @@ def main():
                 code.pop()
             if not (code and code[-1].startswith("Ok::<")):
                 code.append("Ok(())")
-            print(f"// {where}")
-            print(f"fn {function}(module: &'static ThisModule) -> Result {{")
+            print(f"// {where}\n{cfg}fn {function}(module: &'static ThisModule) -> Result {{")
             print(f"    use crate::{scope}::*;\n")
             print("".join(f"    {text}\n" if text else "\n" for text in code) + "}\n")
             run = "None" if attributes else f"Some({function})"
-            table.append(f'    ("{name}", "{where}", {run}),\n')
-    print(f"pub(super) static EXAMPLES: [Example; {len(table)}] = [\n{''.join(table)}];")
+            table.append(f'{cfg}    ("{name}", "{where}", {run}),\n')
+    print(f"pub(super) static EXAMPLES: &[Example] = &[\n{''.join(table)}];")
 
 
 main()
