@@ -24,9 +24,6 @@ static bool oops;
 module_param(oops, bool, 0444);
 MODULE_PARM_DESC(oops, "whether a thread loads from a bad address, which kills it (N)");
 
-extern const char jit_template[], jit_text[], jit_load[], jit_peek[], jit_call[], jit_text_end[];
-extern const char jit_extable[], jit_template_end[];
-
 /* The address of a template's label in the code. */
 #define AT(label) (code + ((label) - jit_template))
 

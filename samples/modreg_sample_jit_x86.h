@@ -62,6 +62,10 @@ asm("	.pushsection .rodata\n"
 "	.popsection\n"
 );
 
+/* The labels. */
+extern const char jit_template[], jit_text[], jit_load[], jit_peek[], jit_call[], jit_text_end[];
+extern const char jit_extable[], jit_template_end[];
+
 /* The kernel does not export its own ways to executable memory, and vmap() clears the bit. */
 static int make_executable(void *addr)
 {
