@@ -15,7 +15,6 @@
 
 checkout=$(cd "$(dirname "$0")/../.." && pwd -P)
 torture=$(find "$OUT" -path '*/tests/modules/modreg_torture.ko' | head -n 1)
-sources=(CHANGELOG.md Kbuild rust_modreg.rs primitives modreg glue include samples)
 # Not below OUT: every module there is installed for the tests.
 broken=$checkout/build/broken/${OUT##*/}
 # Seconds of torture; most are caught at once.
@@ -34,7 +33,7 @@ build_broken()
 
 	rm -rf "$copy"
 	mkdir -p "$copy"
-	cp -R "${sources[@]/#/$checkout/}" "$copy"
+	find "$checkout" -mindepth 1 -maxdepth 1 ! -name .git ! -name build ! -name tests -exec cp -R {} "$copy" \;
 	# git must not find the checkout's repository above the copy. A patch applies exactly or fails.
 	(cd "$copy" && GIT_CEILING_DIRECTORIES=$broken git apply --verbose "$patch") &&
 		make -C "$KDIR" M="$copy" -j"$(nproc)" "${llvm[@]}" modules
