@@ -8,10 +8,14 @@
 
 #include <linux/linkage.h>
 #include <linux/module.h>
-#include <asm/asm.h>
-#include <asm/ibt.h>
 
 #include <modreg.h>
+
+#ifdef CONFIG_ARM64
+#include "modreg_sample_c_arm64.h"
+#else
+#include "modreg_sample_c_x86.h"
+#endif
 
 static char *args;
 module_param(args, charp, 0444);
@@ -20,45 +24,35 @@ MODULE_PARM_DESC(args, "the plugin's arguments: \"step=<int>\"");
 /* The data region. Its first word is the plugin's parameter. */
 static int sample_c_step[PAGE_SIZE / sizeof(int)] __page_aligned_data __used = { 1 };
 
-/* long sample_c_add(const long *p): *p + step; a bad p is an oops. */
-/* long sample_c_peek(const long *p, long otherwise): *p, or otherwise if p is bad. */
-/* int sample_c_start(void): start-up code, called once. */
-asm("	.pushsection .text, \"ax\", @progbits\n"
+asm("	.pushsection .text, \"ax\", %progbits\n"
 "sample_c_text:\n"
-"	.type	sample_c_add, @function\n"
+"	.type	sample_c_add, %function\n"
 "sample_c_add:\n"
-	ASM_ENDBR
-"	movslq	sample_c_step(%rip), %rax\n"
-"	addq	(%rdi), %rax\n"
-	ASM_RET
+	SAMPLE_C_ADD
 "	.size	sample_c_add, . - sample_c_add\n"
-"	.type	sample_c_peek, @function\n"
+"	.type	sample_c_peek, %function\n"
 "sample_c_peek:\n"
-	ASM_ENDBR
-"	movq	%rsi, %rax\n"
-"1:	movq	(%rdi), %rax\n"
-"2:\n"
-	ASM_RET
+	/* Its load has an exception entry: a fault continues at the next instruction. */
+	SAMPLE_C_PEEK
 "	.size	sample_c_peek, . - sample_c_peek\n"
 "sample_c_text_end:\n"
-	/* A fault of the instruction at 1 continues at 2. */
-	_ASM_EXTABLE(1b, 2b)
 "	.popsection\n"
 
-"	.pushsection .init.text, \"ax\", @progbits\n"
+"	.pushsection .init.text, \"ax\", %progbits\n"
 "sample_c_init_text:\n"
-"	.type	sample_c_start, @function\n"
+"	.type	sample_c_start, %function\n"
 "sample_c_start:\n"
-	ASM_ENDBR
-"	xorl	%eax, %eax\n"
-	ASM_RET
+	SAMPLE_C_START
 "	.size	sample_c_start, . - sample_c_start\n"
 "sample_c_init_text_end:\n"
 "	.popsection\n"
 );
 
+/* *p + step; a bad p is an oops. */
 asmlinkage long sample_c_add(const long *p);
+/* *p, or otherwise if p is bad. */
 asmlinkage long sample_c_peek(const long *p, long otherwise);
+/* Start-up code, called once. */
 asmlinkage int sample_c_start(void);
 /* The bounds of the regions. */
 asmlinkage void sample_c_text(void), sample_c_text_end(void);

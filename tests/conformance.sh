@@ -15,7 +15,9 @@ before=${before-kvm}
 after=${after-bch ts_bm nls_utf8 crc8}
 churners=(lru_cache notifier_error_inject ts_kmp)
 # The debug kernels have only a few of the smallest modules.
-if ! modinfo kvm > /dev/null 2>&1; then
+if [[ $(modinfo -n kvm 2> /dev/null) = '(builtin)' ]]; then
+	before=nfs
+elif ! modinfo kvm > /dev/null 2>&1; then
 	before=nls_cp437
 	after=nls_ascii
 	churners=(nls_utf8 nls_koi8_r)
@@ -103,7 +105,7 @@ churn()
 
 		name, times = sys.argv[1], int(sys.argv[2])
 		libc = ctypes.CDLL(None, use_errno=True)
-		finit_module, delete_module = 313, 176
+		finit_module, delete_module = (273, 106) if os.uname().machine == "aarch64" else (313, 176)
 
 		def call(*args):
 		    if libc.syscall(*args) < 0:

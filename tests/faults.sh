@@ -36,7 +36,7 @@ fail_nth()
 		import ctypes, errno, os, sys
 
 		libc = ctypes.CDLL(None, use_errno=True)
-		finit_module, delete_module = 313, 176
+		finit_module, delete_module = (273, 106) if os.uname().machine == "aarch64" else (313, 176)
 		nth = os.open("/proc/thread-self/fail-nth", os.O_RDWR)
 
 		def call(*args):

@@ -25,7 +25,7 @@ load_repeatedly()
 		import ctypes, glob, os, re, sys, time
 
 		libc = ctypes.CDLL(None, use_errno=True)
-		finit_module, delete_module = 313, 176
+		finit_module, delete_module = (273, 106) if os.uname().machine == "aarch64" else (313, 176)
 		times = int(sys.argv[1])
 		modules = [m.partition("=") for m in sys.argv[2:]]
 		files = [os.open(f"/tmp/{m[0]}.ko", os.O_RDONLY) for m in modules]

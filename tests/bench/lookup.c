@@ -77,7 +77,7 @@ static unsigned long ask_modreg_name(struct asker *a, const struct question *q)
 
 static unsigned long ask_kernel_export(struct asker *a, const struct question *q)
 {
-	struct kernel_find_symbol_arg fsa = { .name = q->name, .gplok = true };
+	struct find_symbol_arg fsa = { .name = q->name, .gplok = true };
 
 	guard(preempt)();
 	return kernel.find_symbol(&fsa) ? rust_helper_kernel_symbol_value(fsa.sym, 0) : 0;

@@ -8,7 +8,7 @@
 #include <linux/module.h>
 
 /* As in kernel/module/internal.h. */
-struct kernel_find_symbol_arg {
+struct find_symbol_arg {
 	const char *name;
 	bool gplok;
 	bool warn;
@@ -31,7 +31,7 @@ struct kernel_functions {
 	const struct exception_table_entry *(*search_module_extables)(unsigned long addr);
 	bool (*is_module_address)(unsigned long addr);
 	struct module *(*__module_text_address)(unsigned long addr);
-	bool (*find_symbol)(struct kernel_find_symbol_arg *fsa);
+	bool (*find_symbol)(struct find_symbol_arg *fsa);
 	struct list_head *modules;
 };
 

@@ -24,9 +24,10 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include <asm/asm.h>
 
 #include <modreg.h>
+
+#include "extable.h"
 
 static char *mode = "module";
 module_param(mode, charp, 0444);
@@ -41,7 +42,7 @@ long test_modreg_owner_peek(const long *p)
 {
 	long value = -1;
 
-	asm volatile("1: movq %1, %0\n2:\n" _ASM_EXTABLE(1b, 2b) : "+r" (value) : "m" (*p));
+	asm volatile(LOAD_OR_GO_ON : "+r" (value) : "m" (*p));
 	return value;
 }
 EXPORT_SYMBOL_GPL(test_modreg_owner_peek);
@@ -53,7 +54,7 @@ static noinline long __init early_peek(const long *p)
 {
 	long value = -1;
 
-	asm volatile("1: movq %1, %0\n2:\n" _ASM_EXTABLE(1b, 2b) : "+r" (value) : "m" (*p));
+	asm volatile(LOAD_OR_GO_ON : "+r" (value) : "m" (*p));
 	return value;
 }
 

@@ -109,7 +109,7 @@ static bool in_init(const struct module *mod, unsigned long addr, const char *na
 
 static bool is_export(const struct module *mod, unsigned long addr, const char *name)
 {
-	struct kernel_find_symbol_arg karg = { .name = name, .gplok = true };
+	struct find_symbol_arg karg = { .name = name, .gplok = true };
 
 	guard(preempt)();
 	return within_module_core(addr, mod) && kernel.find_symbol(&karg) && karg.owner == mod;

@@ -242,7 +242,7 @@ static void ask_random(void)
 /* A name that vmlinux exports is vmlinux's, even if a module exports it too. */
 static void ask_export(const char *name)
 {
-	struct kernel_find_symbol_arg karg = { .name = name, .gplok = true };
+	struct find_symbol_arg karg = { .name = name, .gplok = true };
 	struct modreg_find_symbol_arg marg = { .name = name, .gplok = true };
 	const struct kernel_symbol_offset {
 		int value;

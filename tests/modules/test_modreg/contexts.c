@@ -48,7 +48,7 @@ static void run_in_hardirq(void)
 	irq_work_sync(&work);
 }
 
-#ifdef CONFIG_KPROBES
+#if defined(CONFIG_KPROBES) && defined(CONFIG_X86)
 
 /*
  * A breakpoint is handled like an NMI. A function that ftrace traces would be probed through

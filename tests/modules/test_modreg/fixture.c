@@ -16,7 +16,7 @@ void set_exception(struct exception_table_entry *entry, unsigned long insn)
 {
 	entry->insn = insn - (unsigned long)&entry->insn;
 	entry->fixup = insn - (unsigned long)&entry->fixup;
-	entry->data = EX_TYPE_DEFAULT;
+	ex_type(entry) = EX_TYPE_PLAIN;
 }
 
 static int fixture_init(void *data)

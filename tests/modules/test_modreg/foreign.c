@@ -99,12 +99,12 @@ static void spoil_text_without_room(struct fixture *f)
 
 static void spoil_entry_of_kernels_own_type(struct fixture *f)
 {
-	near_entry()->data = EX_TYPE_BPF;
+	ex_type(near_entry()) = EX_TYPE_BPF;
 }
 
 static void spoil_entry_without_type(struct fixture *f)
 {
-	near_entry()->data = EX_TYPE_NONE;
+	ex_type(near_entry()) = EX_TYPE_NONE;
 }
 
 static void spoil_fixup_outside(struct fixture *f)
@@ -162,7 +162,7 @@ static void own_case(const struct test_case *tc)
 {
 	struct fixture *f = fixture(0);
 
-	f->extable[0].data = EX_TYPE_BPF;
+	ex_type(&f->extable[0]) = EX_TYPE_BPF;
 	if (!fixture_register(f))
 		return;
 	check_eq(modreg_is_address(f->text), true);

@@ -5,6 +5,8 @@
 
 #include <modreg.h>
 
+#include "../extable.h"
+
 struct fixture;
 
 /**
