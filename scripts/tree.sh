@@ -9,13 +9,11 @@ if [[ $suite = trixie ]]; then
 		# Checks.
 		rust-clippy rustfmt clang lld llvm shellcheck sparse git
 		# Guests.
-		virtme-ng qemu-system-x86 virtiofsd busybox-static mount iproute2 procps e2fsprogs bpftrace
+		qemu-system-x86 busybox-static mount iproute2 procps e2fsprogs bpftrace
 		# Plots.
 		gnuplot-nox
 	)
 fi
-
-made_from+=("${RUST_KDIR_TREE%/*}/guest-udevd")
 
 # finish_tree TREE: called when the packages are there.
 finish_tree()
@@ -23,9 +21,6 @@ finish_tree()
 	local tree=$1 sources
 
 	[[ $suite = trixie ]] || return 0
-	cp "${made_from[0]}" "$tree/usr/sbin/udevd"
-	ln -sf true "$tree/usr/bin/udevadm"
-	ln -sf ../bin/busybox "$tree/usr/sbin/poweroff"
 	# The memory model's simulator is in a younger suite, and wants its C library: it has a tree in the tree.
 	mapfile -t sources < <(mirrors testing)
 	bootstrap --variant=extract --include=herdtools7 testing "$tree/opt/models" "${sources[@]}"
