@@ -17,9 +17,9 @@ asked := $(KDIR)$(KVERSION)$(filter-out file,$(origin FLAVOUR))
 running := /lib/modules/$(shell uname -r)/build
 cached = $(shell scripts/kdir $(FLAVOUR) $(KVERSION))
 ifeq ($(origin KDIR),undefined)
-  ifneq ($(filter-out help clean packages dkms-tarball cache,$(or $(MAKECMDGOALS),modules)),)
+  ifneq ($(filter-out help clean matrix packages test-packages dkms-tarball cache,$(or $(MAKECMDGOALS),modules)),)
     # These targets boot a guest, so the kernel must be one that can be booted.
-    ifneq ($(filter run test test-modules quick conformance torture bench lint,$(MAKECMDGOALS)),)
+    ifneq ($(filter run test test-modules quick conformance torture bench lint boots,$(MAKECMDGOALS)),)
       KDIR := $(cached)
     else ifneq ($(origin FLAVOUR)$(KVERSION),file)
       KDIR := $(cached)
@@ -57,9 +57,10 @@ modules: ## build modreg.ko and the samples (KDIR=..., or FLAVOUR=... and KVERSI
 run: modules ## boot a guest and show modreg at work in it
 	@scripts/boot --limit 420 $(KDIR) 'scripts/demo $(out)'
 
-# Some tests run on debug kernels too, or only there: their '# on:' lines say so.
+# Some tests run on debug kernels too, or only there: their '# on:' lines say so. Those with a '# limit:' are only
+# run if they are named.
 others = $(if $(asked),,$(filter-out first,$(sort \
-	$(shell sed -n 's/^\# on: //p' $(if $(TESTS),$(wildcard $(TESTS:%=tests/%)),tests/*.sh) /dev/null))))
+	$(shell sed -n 's/^\# on: //p' $(or $(wildcard $(TESTS:%=tests/%)),$$(grep -L '^\# limit:' tests/*.sh)) /dev/null))))
 
 # Exports of the largest module that is generated for conformance.sh, which runs on the first kernel alone.
 EXPORTS = 1600
@@ -117,13 +118,29 @@ rust-analyzer: ## write rust-project.json for editors
 	@scripts/toolchain true
 	@sed 's|"/usr/lib|"$(if $(tree),$(shell scripts/toolchain))/usr/lib|' $(out)/rust-project.json > rust-project.json
 
+.PHONY: boots
+boots: ## boot a guest N times (100) on a busy machine: each must come to its command within 60 s
+	@scripts/boots $(KDIR) $(N)
+
+.PHONY: matrix
+matrix: ## run four scripts on each kernel and machine (KERNELS=... for some): writes docs/matrix.md
+	@scripts/matrix $(KERNELS)
+
 .PHONY: packages
 packages: ## make the Debian packages rust-kdir, modreg-dkms and modreg-dev in build/packages
 	@scripts/packages
 
+.PHONY: test-packages
+test-packages: packages ## install the packages on a fresh system, boot its kernels: ends in 'N passed, N failed'
+	@scripts/test-packages
+
 .PHONY: dkms-tarball
 dkms-tarball: ## make a source archive for 'dkms add' on other distributions
 	@scripts/packages --tarball
+
+.PHONY: cache
+cache: ## list what the cache holds, and how to make it smaller
+	@scripts/cache
 
 .PHONY: clean
 clean: ## remove what was built here (the cache stays: it is in $XDG_CACHE_HOME/modreg)

@@ -8,7 +8,8 @@
 . "$KSFT/kselftest/ktap_helpers.sh"
 
 checkout=$(cd "$(dirname "$0")/../.." && pwd -P)
-work=$OUT/rust_kdir
+# Not below OUT, whose name has a plus.
+work=$checkout/build/rust_kdir
 bin=$work/bin
 unset LLVM CC
 export RUST_KDIR_CACHE=$work/cache
