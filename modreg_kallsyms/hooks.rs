@@ -100,12 +100,12 @@ replace_function! {
     with: |_guard| unsafe { modreg_sys::modreg_lookup_symbol_name(addr, symname) },
 }
 
+#[cfg(all(CONFIG_X86, not(CONFIG_UNWINDER_FRAME_POINTER)))]
 replace_function! {
     /// The unwinder, and with it stack traces and perf's call chains.
     ///
     /// Left out where the unwinder follows frame pointers: there the answer makes a trace reliable,
     /// which livepatch builds on.
-    #[cfg(all(CONFIG_X86, not(CONFIG_UNWINDER_FRAME_POINTER)))]
     pub(super) struct IsModuleTextAddress;
 
     fn is_module_text_address(addr: c_ulong) -> bool;
