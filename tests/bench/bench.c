@@ -36,6 +36,11 @@ struct kernel_functions kernel;
 
 static DEFINE_MUTEX(lock);
 
+unsigned long kernel_lookup(const char *name)
+{
+	return ((unsigned long (*)(const char *))lookup)(name);
+}
+
 u64 time_leg(struct asker *asker, const struct leg *leg)
 {
 	struct asker *a = leg->asker ?: asker;
@@ -114,6 +119,7 @@ static const struct {
 	const char *name;
 	int (*run)(struct seq_buf *out, int argc, char **argv);
 } commands[] = {
+	{ "hooks", run_hooks },
 	{ "lookup", run_lookup },
 	{ "plugins", run_plugins },
 	{ "writers", run_writers },
@@ -201,6 +207,7 @@ module_init(modreg_bench_init);
 static void __exit modreg_bench_exit(void)
 {
 	debugfs_remove(dir);
+	hooks_exit();
 	lookup_exit();
 	plugins_exit();
 	variants_clear();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What the parts of modreg_bench share: bench.c takes commands and times them, plugins.c makes
- * plugins, lookup.c asks modreg, the kernel and the floor, writers.c times writers and bystanders,
+ * plugins, hooks.c asks with modreg_kallsyms and without, lookup.c asks modreg, the kernel and the floor, writers.c times writers and bystanders,
  * variants.rs has other ways to keep plugins.
  */
 #ifndef _MODREG_BENCH_H
@@ -20,6 +20,9 @@
 #include "../modules/kernel_functions.h"
 
 extern struct kernel_functions kernel;
+
+/* kallsyms_lookup_name() */
+unsigned long kernel_lookup(const char *name);
 
 /* A table of symbols: a module's or a plugin's. */
 struct table {
@@ -68,6 +71,10 @@ int compare(struct seq_buf *out, const char *what, unsigned long param, struct a
 	    struct leg *legs, unsigned int num);
 int same_answers(struct asker *asker, const struct leg *legs, unsigned int num);
 u64 time_leg(struct asker *asker, const struct leg *leg);
+
+/* hooks.c */
+int run_hooks(struct seq_buf *out, int argc, char **argv);
+void hooks_exit(void);
 
 /* lookup.c */
 int run_lookup(struct seq_buf *out, int argc, char **argv);

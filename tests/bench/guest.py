@@ -193,11 +193,15 @@ def lookups(module):
     measure(f"lookup floor {module}")
 
 
-def real():
+def load_real():
     """The distribution's modules that scripts/bench has unpacked, in the order of their names."""
     for name in sorted(os.listdir(MODULES)):
         insmod(f"{MODULES}/{name}")
     say("modules loaded")
+
+
+def real():
+    load_real()
     ask("plugins modules")
     for module in "kvm", "xfs", "amdgpu":
         lookups(module)
@@ -237,6 +241,38 @@ def exports():
     measure("lookup nth modreg_exports_*")
 
 
+def hooks():
+    """The kernel's own answers, with modreg_kallsyms and without."""
+    switch = "/sys/module/modreg_kallsyms/parameters/enabled"
+    load_real()
+    insmod(f"{OUT}/modreg_kallsyms.ko", "enabled=0")
+    for plugins in 0, 10, 10000:
+        ask(f"hooks plugins {plugins}")
+        for i in range(7):
+            answers = {}
+            # There and back, so that neither has a place of its own.
+            for on in (0, 1) if i % 2 else (1, 0):
+                with open(switch, "w") as file:
+                    file.write(str(on))
+                answers[on] = dict(side.split("=") for side in ask("hooks ask").split())
+                buffer = bytearray(1 << 16)
+                before = time.monotonic_ns()
+                with open("/proc/kallsyms", "rb", buffering=0) as file:
+                    while file.readinto(buffer):
+                        pass
+                answers[on]["listing"] = time.monotonic_ns() - before
+            for what in answers[0]:
+                print(f"hooks:{what}:{plugins}\t{plugins}\tout={answers[0][what]}\tin={answers[1][what]}")
+        say(f"hooks, {plugins} plugins")
+    ask("hooks plugins 0")
+    with open(switch, "w") as file:
+        file.write("1")
+    repeat(31, 2000)
+    measure("hooks fixup")
+    with open(switch, "w") as file:
+        file.write("0")
+
+
 def writers():
     repeat(21, 1000)
     for plugins in 0, 1000:
@@ -248,4 +284,4 @@ def writers():
 prepare()
 for part in sys.argv[2:]:
     {"growth": growth, "real": real, "sizes": sizes, "everything": everything, "exports": exports,
-     "writers": writers}[part]()
+     "hooks": hooks, "writers": writers}[part]()

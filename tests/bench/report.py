@@ -204,6 +204,27 @@ def writer_rows():
         column(STOCK, what, "floor2"), show=rate)
 
 
+def hook_rows():
+    """What modreg_kallsyms costs."""
+    where = under.get("stock", "")
+    questions = (("kvm", "`module_address_lookup`, kvm", 1.02),
+                 ("amdgpu", "the same, amdgpu", 1.02),
+                 ("vmlinux", "`sprint_symbol` of vmlinux", 1.02),
+                 ("listing", "reading `/proc/kallsyms`", 1.02),
+                 ("oops", "an oops", 1.02),
+                 ("trace", "a stack trace of 20 frames, saved and printed", 1.1),
+                 ("extable", "`search_module_extables`", None),
+                 ("text", "`kernel_text_address` of a module's code", None),
+                 ("stack", "`kernel_text_address` of a word on the stack", None))
+    for side, name, most in questions:
+        for plugins in 0, 10, 10000:
+            what = f"hooks:{side}:{plugins}"
+            row(f"{name}, {plugins:,} plugins", where, "without the hooks",
+                column(STOCK, what, "out"), column(STOCK, what, "in"), most=most)
+    row("a fixup in a plugin", where, "the same fault in a module",
+        column(STOCK, "fixup", "module"), column(STOCK, "fixup", "plugin"), most=1.1)
+
+
 def text():
     lines = [f"- {under[kind]}: Linux {kernels[kind]}" for kind in under]
     lines.append(f"- CPUs: the guests' share the {os.cpu_count()} real ones; with more than those, "
@@ -314,6 +335,7 @@ lookup_rows(STOCK, [(name, name) for name in ("kvm", "xfs", "amdgpu")])
 lookup_rows(UM, [(f"as large as {name}", f"modreg_symbols_{symbols}")
                  for name, symbols in (("kvm", 8050), ("xfs", 23712), ("amdgpu", 54593))])
 writer_rows()
+hook_rows()
 with open(f"{DIR}/table.md", "w") as table:
     table.write(text())
 print(text(), end="")
