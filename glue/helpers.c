@@ -55,6 +55,12 @@ void rust_helper_list_del_rcu(struct list_head *entry)
 	list_del_rcu(entry);
 }
 
+/* Only on x86 do modules have an area of their own. */
+bool rust_helper_may_be_module(unsigned long addr)
+{
+	return !IS_ENABLED(CONFIG_X86_64) || (addr >= MODULES_VADDR && addr < MODULES_END);
+}
+
 /* The loader writes the state with plain stores. */
 int rust_helper_module_state(const struct module *mod)
 {

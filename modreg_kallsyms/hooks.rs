@@ -15,6 +15,7 @@ use crate::{
         bindings as modreg_sys, //
     },
     primitives::{
+        address::may_be_module,
         cstr::ThinCStr,
         ftrace::{
             replace_function,
@@ -39,10 +40,13 @@ fn may_be_foreign(call: &Call<'_>) -> bool {
     modreg::foreign_bounds().contains(&call.argument())
 }
 
-/// Returns whether the call's argument is an address in a foreign region.
+/// Returns whether the call's argument is an address about which the kernel has no answer.
+///
+/// Where no module can be, the replacement's 'none' is the kernel's, so nothing is looked up twice.
 #[inline(always)]
 fn is_foreign(call: &Call<'_>, _guard: &PreemptGuard) -> bool {
-    modreg::is_foreign_address(call.argument())
+    let addr = call.argument();
+    !may_be_module(addr) || modreg::is_foreign_address(addr)
 }
 
 replace_function! {

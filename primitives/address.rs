@@ -40,3 +40,12 @@ pub(crate) fn has_kernel_symbol(addr: usize) -> bool {
     // SAFETY: An FFI call with no additional requirements.
     unsafe { helpers::has_kernel_symbol(addr) }
 }
+
+/// Returns whether an address may lie in a module, which few instructions can tell.
+///
+/// Context: Any, NMI included.
+#[inline(always)]
+pub(crate) fn may_be_module(addr: usize) -> bool {
+    // SAFETY: An FFI call with no additional requirements.
+    unsafe { helpers::may_be_module(addr) }
+}
