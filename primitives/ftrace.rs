@@ -298,8 +298,9 @@ impl Registration {
     /// Takes the hook out, as `unregister_ftrace_function()`.
     ///
     /// Waits by Tasks RCU until no task stands in ftrace's trampoline, the callback or the
-    /// replacement, none of which blocks, and by an RCU grace period for the interrupts and NMIs
-    /// that do.
+    /// replacement, none of which blocks. `synchronize_rcu_tasks()` begins and ends with an RCU grace
+    /// period, which waits for interrupts and NMIs there, and for readers that keep what a replacement
+    /// has handed out.
     ///
     /// # Errors
     ///
@@ -314,9 +315,6 @@ impl Registration {
         }
         // SAFETY: `ops` was just unregistered.
         unsafe { bindings::ftrace_free_filter(self.ops.get()) };
-        // Tasks RCU passes the idle tasks by: what runs on top of one is waited for by RCU.
-        // SAFETY: May be called where sleeping is allowed, as it is here.
-        unsafe { bindings::synchronize_rcu() };
         drop(ManuallyDrop::into_inner(self.ops));
         drop(ManuallyDrop::into_inner(self.pin));
         Ok(Removed(()))

@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Negative controls of torture. Each patch in tests/controls/ breaks a copy of modreg in one way; torture
-# must catch it. The head of a patch says what it breaks, and
+# Negative controls. Each patch in tests/controls/ breaks a copy of modreg in one way; torture, or the
+# script that it names, must catch it. The head of a patch says what it breaks, and
 #
-#   caught: REGEX   the console shows this when torture has caught it
+#   caught: REGEX   the console, or the script's output, shows this when it is caught
+#   script: NAME.sh a script of tests/ catches it; without, torture does
 #   needs: CONFIG   the kernel has this option; the control is skipped otherwise
 #   boot: OPTIONS   options for scripts/boot
 #
@@ -14,7 +15,6 @@
 . "$KSFT/kselftest/ktap_helpers.sh"
 
 checkout=$(cd "$(dirname "$0")/../.." && pwd -P)
-torture=$(find "$OUT" -path '*/tests/modules/modreg_torture.ko' | head -n 1)
 # Not below OUT: every module there is installed for the tests.
 broken=$checkout/build/broken/${OUT##*/}
 # Seconds of torture; most are caught at once.
@@ -39,12 +39,13 @@ build_broken()
 		make -C "$KDIR" M="$copy" -j"$(nproc)" "${llvm[@]}" modules
 }
 
-# torture SECONDS MODREG TORTURE: runs in the guest
+# torture SECONDS FOLDER OUT: runs in the guest, with the broken modules in the folder
 torture()
 {
-	local limit=$1 modreg=$2 torture=$3
+	local limit=$1 broken=$2 out=$3
 
-	insmod "$modreg" && insmod "$torture" || return 1
+	insmod "$broken/modreg.ko" && insmod "$out/tests/modules/modreg_torture.ko" || return 1
+	[[ ! -e $broken/modreg_kallsyms.ko ]] || insmod "$broken/modreg_kallsyms.ko"
 	echo N > /sys/module/printk/parameters/ignore_loglevel
 	dmesg --console-level err
 	[[ ! -w /sys/kernel/debug/x86/nmi_longest_ns ]] || echo 1000000000 > /sys/kernel/debug/x86/nmi_longest_ns
@@ -56,18 +57,42 @@ torture()
 	echo b > /proc/sysrq-trigger
 }
 
-# is_caught PATCH NAME: returns 0 if torture catches the patch; prints how
+# script NAME FOLDER OUT: runs in the guest: the script of tests/ with the broken modules in the folder
+script()
+{
+	local name=$1 broken=$2 out=$3 dir
+
+	dir=$(mktemp -d)
+	mkdir "$dir/modreg" "$dir/kselftest"
+	cp "$KSFT/kselftest/ktap_helpers.sh" "$dir/kselftest"
+	cp tests/*.sh "$dir/modreg"
+	cp "$out"/tests/modules/*.ko "$dir/modreg"
+	find "$broken" -name '*.ko' -exec cp {} "$dir/modreg" \;
+	"$dir/modreg/$name"
+	# The broken kernel may be unable to shut down.
+	sleep 5
+	echo b > /proc/sysrq-trigger
+}
+
+# is_caught PATCH NAME: returns 0 if the patch is caught; prints how
 is_caught()
 {
-	local patch=$1 name=$2 caught options=()
+	local patch=$1 name=$2 caught script what options=()
 	local dir=$broken/$name
 
 	caught=$(declared "$patch" caught)
 	[[ -n $caught ]] || { echo "the patch declares nothing to catch"; return 1; }
 	build_broken "$patch" "$dir" > "$dir.log" 2>&1 || { tail -n 20 "$dir.log"; return 1; }
 	read -r -a options < <(declared "$patch" boot) || true
-	"$checkout/scripts/boot" --nmi 200 --until "$caught" --limit $((limit + 480)) --log "$dir.console" \
-		"${options[@]}" "$KDIR" "$(declare -f torture); torture $limit $dir/modreg.ko $torture" &> "$dir.output"
+	script=$(declared "$patch" script)
+	if [[ $script ]]; then
+		what="$(declare -f script); KSFT=$KSFT script $script $dir $OUT 2>&1 | tee /dev/console"
+	else
+		options+=(--nmi 200)
+		what="$(declare -f torture); torture $limit $dir $OUT"
+	fi
+	"$checkout/scripts/boot" --until "$caught" --limit $((limit + 480)) --log "$dir.console" \
+		"${options[@]}" "$KDIR" "$what" &> "$dir.output"
 	grep -m 1 -E "$caught" "$dir.console"
 }
 
@@ -87,9 +112,9 @@ for patch in "${patches[@]}"; do
 		continue
 	fi
 	if output=$(is_caught "$patch" "$name"); then
-		ktap_test_pass "$name: torture catches it"
+		ktap_test_pass "$name: is caught"
 	else
-		ktap_test_fail "$name: torture catches it"
+		ktap_test_fail "$name: is caught"
 	fi
 	printf '# %s\n' "${output//$'\n'/$'\n# '}"
 done
