@@ -38,13 +38,13 @@ if [[ $arch = arm64 ]]; then
 
 		mapfile -t sources < <(mirrors "$suite")
 		bootstrap --arch="$arch" --variant=extract --skip=check/qemu \
-			--include=bash,coreutils,mount,util-linux,kmod,procps,grep,sed,gawk,findutils,diffutils,busybox-static,libc-bin,python3,perl-base,xz-utils,binutils \
+			--include=bash,dash,coreutils,hostname,debianutils,mount,util-linux,kmod,procps,grep,sed,gawk,findutils,diffutils,busybox-static,libc-bin,python3,perl-base,xz-utils,binutils \
 			"$suite" "$root" "${sources[@]}"
 		for link in awk:gawk sh:dash; do
 			[[ -e $root/usr/bin/${link%:*} ]] || ln -s "${link#*:}" "$root/usr/bin/${link%:*}"
 		done
 		printf 'root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/:/bin/false\n' > "$root/etc/passwd"
 		printf 'root:x:0:\nnogroup:x:65534:\n' > "$root/etc/group"
-		mkdir -p "$root"/{proc,sys,dev,tmp,run,root,usr/lib/modules}
+		mkdir -p "$root"/{proc,sys,dev,tmp,run,root,opt,usr/lib/modules}
 	}
 fi
