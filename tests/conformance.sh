@@ -78,6 +78,7 @@ find_symbol()
 	printf '#!/bin/sh\nexec modprobe -d %s "$@"\n' "$dir" > "$dir/bin/test_modprobe"
 	# shellcheck disable=SC2016 # for the script written here
 	printf '#!/bin/sh\nshift\nwhile [ "$1" = -e ]; do shift 2; done\nexec "$@"\n' > "$dir/bin/perf"
+	command -v which > /dev/null || printf '#!/bin/sh\ncommand -v "$@"\n' > "$dir/bin/which"
 	chmod +x "$dir"/bin/*
 	modprobe=$(< /proc/sys/kernel/modprobe)
 	echo "$dir/bin/test_modprobe" > /proc/sys/kernel/modprobe
