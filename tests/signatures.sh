@@ -38,6 +38,7 @@ fi
 
 openssl req -new -x509 -newkey rsa:2048 -nodes -batch -days 2 -subj /CN=other -outform DER \
 	-keyout "$work/other.pem" -out "$work/other.x509" 2> /dev/null
+# shellcheck disable=SC2034 # in the commands below
 kernel=$KDIR/certs/signing_key
 
 ktap_print_header
