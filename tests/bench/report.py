@@ -221,6 +221,13 @@ def hook_rows():
             what = f"hooks:{side}:{plugins}"
             row(f"{name}, {plugins:,} plugins", where, "without the hooks",
                 column(STOCK, what, "out"), column(STOCK, what, "in"), most=most)
+    for side in "extable", "text":
+        few, many = (column(STOCK, f"hooks:{side}:{plugins}", "in") for plugins in (10, 10000))
+        row(f"... `{dict(extable='search_module_extables', text='kernel_text_address')[side]}` "
+            "with 10,000 plugins", where, "itself, with 10", few, many, most=1.1, apart=True)
+    out, hooked = column(("native", 1), "trampoline", "out"), column(("native", 1), "trampoline", "in")
+    row("a call that a hook leaves alone, less an empty call", under.get("native", ""),
+        "25 ns", [25.0] * len(out), [i - o for o, i in zip(out, hooked)], most=1)
     row("a fixup in a plugin", where, "the same fault in a module",
         column(STOCK, "fixup", "module"), column(STOCK, "fixup", "plugin"), most=1.1)
 
