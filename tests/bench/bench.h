@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the parts of modreg_bench share: bench.c takes commands and times them, plugins.c makes
- * plugins, hooks.c asks with modreg_kallsyms and without, lookup.c asks modreg, the kernel and the floor, writers.c times writers and bystanders,
- * variants.rs has other ways to keep plugins.
+ * Shared by the parts of modreg_bench: bench.c takes commands and times them, plugins.c makes
+ * plugins, lookup.c asks modreg, the kernel and the floor, hooks.c asks with modreg_kallsyms and
+ * without, writers.c times writers and bystanders, variants.rs has other ways to keep plugins.
  */
 #ifndef _MODREG_BENCH_H
 #define _MODREG_BENCH_H
@@ -71,6 +71,13 @@ int compare(struct seq_buf *out, const char *what, unsigned long param, struct a
 	    struct leg *legs, unsigned int num);
 int same_answers(struct asker *asker, const struct leg *legs, unsigned int num);
 u64 time_leg(struct asker *asker, const struct leg *leg);
+
+/* glue/kernel_private.c, for Rust */
+struct kernel_symbol;
+unsigned long rust_helper_kernel_symbol_value(const struct kernel_symbol *syms,
+					      unsigned int i);
+const char *rust_helper_kernel_symbol_name(const struct kernel_symbol *syms,
+					   unsigned int i);
 
 /* hooks.c */
 int run_hooks(struct seq_buf *out, int argc, char **argv);

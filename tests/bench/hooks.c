@@ -154,7 +154,7 @@ static void ask_stack_word(unsigned int i)
 
 static int die(void *unused)
 {
-	*(volatile long *)BAD_ADDRESS = 0;
+	WRITE_ONCE(*(long *)BAD_ADDRESS, 0);
 	return 0;
 }
 

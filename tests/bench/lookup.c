@@ -26,13 +26,6 @@
 
 #include "bench.h"
 
-/* In glue/kernel_private.c, for Rust. */
-struct kernel_symbol;
-unsigned long rust_helper_kernel_symbol_value(const struct kernel_symbol *syms,
-					      unsigned int i);
-const char *rust_helper_kernel_symbol_name(const struct kernel_symbol *syms,
-					   unsigned int i);
-
 #define MAX_QUESTIONS 0x4000
 
 static unsigned long checksum(const struct asker *a, int len)

@@ -93,10 +93,6 @@ asm("	.pushsection .rodata\n"
 "	.popsection\n"
 );
 
-extern const char jit_template[], jit_text[], jit_text_end[], jit_extable[], jit_template_end[];
-extern const char jit_call_code[], jit_load_code[], jit_peek_code[], jit_user_code[];
-extern const char jit_msr_code[], jit_stac[], jit_clac[];
-
 static struct page *page;
 static char *code;
 static struct modreg_plugin *plugin;

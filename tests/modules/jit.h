@@ -26,6 +26,11 @@ enum jit_function {
 	JIT_FUNCTIONS,
 };
 
+/* Labels of the template, which jit.c copies. */
+extern const char jit_template[], jit_text[], jit_text_end[], jit_extable[], jit_template_end[];
+extern const char jit_call_code[], jit_load_code[], jit_peek_code[], jit_user_code[];
+extern const char jit_msr_code[], jit_stac[], jit_clac[];
+
 /* The name of a function in plugin "test_jit", and its address while the plugin is there. */
 extern const char *const jit_names[JIT_FUNCTIONS];
 unsigned long jit_address(enum jit_function f);

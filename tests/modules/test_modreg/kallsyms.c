@@ -119,7 +119,7 @@ static void ask_extables(void)
 {
 	u64 msr;
 
-	check(kernel.search_exception_tables(jit_address(JIT_LOAD)) == NULL);
+	check(!kernel.search_exception_tables(jit_address(JIT_LOAD)));
 	check_eq(jit_call(JIT_PEEK, BAD_ADDRESS, 0), -1);
 	check_eq(jit_call(JIT_PEEK, NON_CANONICAL, 0), -1);
 	check_eq(jit_call(JIT_PEEK, (unsigned long)&kernel.kallsyms_lookup_name, 0),
@@ -141,6 +141,7 @@ static noinline long save_trace(unsigned long unused)
 
 static void ask_trace(void)
 {
+	char self[32];
 	unsigned int i;
 
 	jit_call(JIT_CALL, (unsigned long)save_trace, 0);
@@ -150,7 +151,8 @@ static void ask_trace(void)
 	if (!check(i + 1 < num_entries) || !check(i > 0))
 		return;
 	check_begins("save_trace+", entries[i - 1]);
-	check_begins("ask_trace+", entries[i + 1]);
+	snprintf(self, sizeof(self), "%s+", __func__);
+	check_begins(self, entries[i + 1]);
 }
 
 static void in_context(const struct test_case *tc, void (*ask)(void))
@@ -357,7 +359,7 @@ static void off_case(const struct test_case *tc)
 	check_printed(expected, "%pS", start);
 	check_eq(kernel.kernel_text_address(start), 0);
 	check_eq(kernel.lookup_symbol_name(start, name), -ERANGE);
-	check(kernel.search_exception_tables(start) == NULL);
+	check(!kernel.search_exception_tables(start));
 	check_eq(kernel.kallsyms_lookup_name("test_jit:jit_call"), 0);
 	jit_unregister();
 }

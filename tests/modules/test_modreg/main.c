@@ -157,7 +157,8 @@ static const struct file_operations release_fops = {
 };
 
 /* The code of a plugin bears no type for kCFI, which would refuse to call it. */
-static __nocfi ssize_t call_write(struct file *file, const char __user *from, size_t len, loff_t *pos)
+static __nocfi ssize_t call_write(struct file *file, const char __user *from, size_t len,
+				  loff_t *pos)
 {
 	long (*function)(const long *p, long otherwise);
 	const long good = 40;

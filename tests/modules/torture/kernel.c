@@ -47,6 +47,13 @@ static bool hooks_stay(unsigned int before)
 }
 
 /* Judges an answer that may be lacking because the hooks were out. */
+/* Returns how often the switch was thrown. */
+static unsigned int look_at_switch(void)
+{
+	/* Before the question. */
+	return smp_load_acquire(&switched);
+}
+
 static void judge_hooked(struct asker *a, enum question q, struct slot *s, u64 before,
 			 unsigned int hooks, bool found, u32 gen, bool init)
 {
@@ -60,7 +67,7 @@ static void judge_hooked(struct asker *a, enum question q, struct slot *s, u64 b
 static void ask_kernel_name(struct asker *a, struct slot *s, enum place k)
 {
 	unsigned long offset = random(&a->rnd, places[k].size);
-	unsigned int hooks = smp_load_acquire(&switched);
+	unsigned int hooks = look_at_switch();
 	struct told told = { s };
 	u64 before = look(s);
 	bool found;
@@ -87,7 +94,7 @@ static void ask_kernel_name(struct asker *a, struct slot *s, enum place k)
 /* The kernel keeps the pointer to a plugin's name, protected by RCU alone. */
 static void ask_kernel_name_kept(struct asker *a, struct slot *s, enum place k)
 {
-	unsigned int hooks = smp_load_acquire(&switched);
+	unsigned int hooks = look_at_switch();
 	unsigned long size, offset;
 	struct told told = { s };
 	u64 before = look(s);
@@ -113,7 +120,7 @@ static void ask_kernel_name_kept(struct asker *a, struct slot *s, enum place k)
 
 static void ask_kernel_text(struct asker *a, struct slot *s, enum place k)
 {
-	unsigned int hooks = smp_load_acquire(&switched);
+	unsigned int hooks = look_at_switch();
 	u64 before = look(s);
 	bool found = text_address(address(s, k) + random(&a->rnd, places[k].size));
 

@@ -74,5 +74,4 @@ void end_kernel(void);
 /* Returns whether modreg_kallsyms is loaded, so that the kernel asks modreg. */
 bool kernel_asks(void);
 
-
 #endif

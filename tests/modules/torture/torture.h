@@ -55,8 +55,8 @@ extern const struct torture_place places[PLACES];
 enum region { TEXT_REGION, DATA_REGION, INIT_REGION, HOLE, REGIONS };
 
 /*
- * Memory of the plugins outside of this module, so that the kernel may ask modreg about it: regions,
- * the last of which is never registered, and exception entries in reach of them.
+ * A slot's memory, outside of this module, so that the kernel asks modreg about it: regions, the
+ * last of which is never registered, and exception entries in reach of them.
  *
  * @extable: by the lowest bit of the generation, so a generation's entries stay during the next
  *	one.
