@@ -228,7 +228,7 @@ static int ask(void *data)
 			ask_watched(&watched[i], a);
 		i = prandom_u32_state(&a->rnd) % num_throughout;
 		count(THROUGHOUT, knows(&throughout[i], a));
-		cond_resched();
+		cond_resched_tasks_rcu_qs();
 	}
 	return 0;
 }

@@ -25,7 +25,11 @@ static int ask_in_process(void *data)
 	set_user_nice(current, MAX_NICE);
 	while (!kthread_should_stop()) {
 		ask(a);
-		cond_resched();
+		/*
+		 * A grace period of Tasks RCU must not wait for a reference, at which alone this
+		 * thread sleeps: the kernel waits for it with cpus_read_lock() held.
+		 */
+		cond_resched_tasks_rcu_qs();
 	}
 	return 0;
 }
