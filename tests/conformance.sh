@@ -198,6 +198,11 @@ for kind in "${kinds[@]}"; do
 		ktap_test_skip "$kind: no module has one"
 		continue
 	fi
+	# Link-time optimisation leaves one name for one address.
+	if [[ $kind = *alias && $asked = 0 ]] && grep -qsx CONFIG_LTO=y "$KDIR/.config"; then
+		ktap_test_skip "$kind: no module has one"
+		continue
+	fi
 	result "$kind: $asked asked, $equal equal" test "$asked" -gt 0 -a "$different" -eq 0
 done
 result "registry is empty, modules unload" eval 'rmmod modreg_mirror && empty plugins && empty kallsyms && rmmod modreg'
