@@ -22,6 +22,8 @@ pub(super) mod bindings {
 ///
 /// Context: May sleep.
 pub(super) fn start() -> Result {
+    // SAFETY: The module's init function calls this once, before anything else takes the lock.
+    unsafe { switch::HOOKS.init() };
     // SAFETY: An FFI call with no additional requirements.
     to_result(unsafe { bindings::modreg_kallsyms_start() })
 }

@@ -32,8 +32,8 @@ use crate::{
 use kernel::prelude::*;
 
 kernel::sync::global_lock! {
-    // SAFETY: `init()` initializes it before the parameter's lock lets anybody write.
-    unsafe(uninit) static HOOKS: Mutex<KVec<Registration>> = KVec::new();
+    // SAFETY: `ffi::start()` initializes it before the parameter's lock lets anybody write.
+    pub(super) unsafe(uninit) static HOOKS: Mutex<KVec<Registration>> = KVec::new();
 }
 
 /// Starts the switch: puts the hooks in, unless the module was loaded with `enabled=0`.
@@ -44,8 +44,6 @@ kernel::sync::global_lock! {
 ///
 /// Context: May sleep.
 pub(crate) fn init() -> Result {
-    // SAFETY: The module's init function calls this once.
-    unsafe { HOOKS.init() };
     listing::find_originals()?;
     match start() {
         // A hook that cannot be taken out leads to this module, which must stay then; the log has said

@@ -10,6 +10,9 @@
 #include <stdio.h>
 #include <time.h>
 
+#define noinline __attribute__((__noinline__))
+#define __naked __attribute__((__naked__))
+
 #define CALLS 20000000
 #define BATCHES 31
 
@@ -20,14 +23,14 @@ struct regs {
 };
 
 /* As modreg_foreign_bounds: no foreign region, or addresses that are never asked about. */
-static volatile struct {
+static struct {
 	unsigned long low, high;
 } bounds = { -1UL, 0 };
 
 unsigned long function_trace_op;
 
 /* glue/helpers.c: a function, for Rust cannot inline it. */
-static __attribute__((noinline)) unsigned long argument(struct regs *regs)
+static noinline unsigned long argument(struct regs *regs)
 {
 	return regs->di;
 }
@@ -39,23 +42,21 @@ void ftrace_stub(unsigned long ip, unsigned long parent, unsigned long op, struc
 {
 	unsigned long addr = argument(regs);
 
-	if (bounds.low <= addr && addr < bounds.high)
+	if (__atomic_load_n(&bounds.low, __ATOMIC_RELAXED) <= addr &&
+	    addr < __atomic_load_n(&bounds.high, __ATOMIC_RELAXED))
 		__builtin_trap();
 }
 
 /* A function that does nothing, without the hook and with it. */
-unsigned long plain(unsigned long addr);
-unsigned long hooked(unsigned long addr);
+static __naked unsigned long plain(unsigned long addr)
+{
+	asm(".byte 0x0f, 0x1f, 0x44, 0x00, 0x00; mov %rdi, %rax; ret");
+}
 
-asm("	.text\n"
-"	.p2align 4\n"
-"plain:	.byte 0x0f, 0x1f, 0x44, 0x00, 0x00\n"
-"	mov %rdi, %rax\n"
-"	ret\n"
-"	.p2align 4\n"
-"hooked: call ftrace_caller\n"
-"	mov %rdi, %rax\n"
-"	ret\n");
+static __naked unsigned long hooked(unsigned long addr)
+{
+	asm("call ftrace_caller; mov %rdi, %rax; ret");
+}
 
 static double measure(unsigned long (*function)(unsigned long))
 {
