@@ -16,13 +16,13 @@ mod modreg {
     pub(crate) mod error;
     pub(crate) mod lock;
     pub(crate) mod name;
-    pub(crate) mod trace;
 
     pub(crate) mod tables;
 
     pub(crate) mod foreign;
 
     pub(crate) mod plugin;
+    pub(crate) mod trace;
 
     pub(crate) mod index;
 

@@ -4,10 +4,7 @@
 
 use crate::{
     modreg::{
-        lookup::{
-            self,
-            Kallsym, //
-        },
+        lookup,
         plugin::{
             list::PLUGINS,
             Plugin,
@@ -179,21 +176,17 @@ impl Listing for Kallsyms {
 
     fn show(&self, m: &SeqFile) {
         let guard = PreemptGuard::new();
-        let symbol = self
+        let listed = self
             .plugins
             .get(self.at.0)
-            .and_then(|p| Kallsym::nth(p, p.tables(&guard)?, self.at.1));
+            .and_then(|p| Some((p, p.tables(&guard)?.listed(self.at.1)?)));
         // As `s_show()`: ELF's null symbol has no name.
-        let Some(symbol) = symbol.filter(|s| !s.name.is_empty()) else {
+        let Some((plugin, symbol)) = listed.filter(|(_, s)| !s.name.is_empty()) else {
             return;
         };
-        let letter = if symbol.exported {
-            symbol.letter.to_ascii_uppercase()
-        } else {
-            symbol.letter.to_ascii_lowercase()
-        };
         let value = if self.show_values { symbol.value } else { 0 };
-        seq_symbol(m, value, letter, symbol.name, symbol.plugin.as_thin());
+        let plugin = plugin.name().as_thin();
+        seq_symbol(m, value, symbol.shown_letter(), symbol.name, plugin);
     }
 }
 

@@ -21,20 +21,17 @@ use crate::{
                 ORDER, //
             },
         },
-        name::Name,
         plugin::{
             list::PLUGINS,
             Plugin, //
         },
         tables::{
             symtab::Found,
+            Listed,
             Tables, //
         },
     },
-    primitives::{
-        cstr::ThinCStr,
-        preempt::PreemptGuard, //
-    },
+    primitives::preempt::PreemptGuard,
 };
 use core::{
     ffi::CStr,
@@ -106,45 +103,14 @@ pub(crate) fn address_lookup(
     Some((plugin, tables.symtab.find(addr, region)))
 }
 
-/// One symbol of a listing.
-pub(crate) struct Kallsym<'g> {
-    /// Its address.
-    pub(crate) value: usize,
-    /// Its type letter.
-    pub(crate) letter: u8,
-    /// Its name; empty for some that only debuggers care for.
-    pub(crate) name: ThinCStr<'g>,
-    /// Its plugin's name.
-    pub(crate) plugin: &'g Name,
-    /// Whether its plugin exports it.
-    pub(crate) exported: bool,
-}
-
-impl<'g> Kallsym<'g> {
-    /// The `n`-th symbol of one plugin. Constant but for asking whether it is exported.
-    pub(crate) fn nth(plugin: &'g Plugin, tables: &'g Tables, n: u32) -> Option<Self> {
-        let i = tables.symtab.nth(n)?;
-        let symbols = tables.symtab.symbols();
-        let (name, value) = (symbols.name(i), symbols.value(i));
-        Some(Self {
-            value,
-            letter: symbols.letter(i),
-            name,
-            plugin: plugin.name(),
-            exported: tables.exports.find(name).is_some_and(|(v, _)| v == value),
-        })
-    }
-}
-
 /// The `n`-th symbol over all plugins, newest first, as `module_get_kallsym()`.
-pub(crate) fn get_kallsym(mut n: u32, guard: &PreemptGuard) -> Option<Kallsym<'_>> {
+pub(crate) fn get_kallsym(mut n: u32, guard: &PreemptGuard) -> Option<(&Plugin, Listed<'_>)> {
     match ORDER.nth(n, guard) {
         Ok(None) => return None,
         Ok(Some((plugin, i))) => {
             let tables = plugin.tables(guard);
-            let found = tables.and_then(|tables| Kallsym::nth(plugin, tables, i));
-            if found.is_some() {
-                return found;
+            if let Some(found) = tables.and_then(|tables| tables.listed(i)) {
+                return Some((plugin, found));
             }
         }
         Err(Moving) => {}
@@ -152,7 +118,7 @@ pub(crate) fn get_kallsym(mut n: u32, guard: &PreemptGuard) -> Option<Kallsym<'_
     // A writer is about it.
     for (plugin, tables) in plugins(guard) {
         match n.checked_sub(tables.symtab.len()) {
-            None => return Kallsym::nth(plugin, tables, n),
+            None => return Some((plugin, tables.listed(n)?)),
             Some(rest) => n = rest,
         }
     }

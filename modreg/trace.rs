@@ -2,16 +2,19 @@
 
 //! Tracepoints.
 //!
-//! `glue/trace.h` defines them. A tracepoint that is off costs a no-operation.
+//! `glue/trace.h` defines them, and says what a follower can make of them. A tracepoint that is off
+//! costs a no-operation.
 
-use crate::modreg::name::Name;
-use kernel::{
+use crate::modreg::{
     bindings::{
-        module_state_MODULE_STATE_COMING as COMING,
-        module_state_MODULE_STATE_GOING as GOING,
-        module_state_MODULE_STATE_LIVE as LIVE,
-        tracepoint, //
+        modreg_region_flags_MODREG_INIT as INIT,
+        modreg_region_flags_MODREG_TEXT as TEXT, //
     },
+    plugin::Plugin,
+    tables::Tables, //
+};
+use kernel::{
+    bindings::tracepoint,
     jump_label::static_branch_unlikely,
     prelude::*, //
 };
@@ -33,47 +36,91 @@ mod bindings {
     include!(env!("MODREG_TRACE_BINDINGS"));
 }
 
+/// Returns whether a tracepoint is on, as `trace_EVENT_enabled()`.
+macro_rules! enabled {
+    ($event:ident) => {
+        kernel::macros::paste! {
+            // SAFETY: The static key of a tracepoint may be read at any time.
+            unsafe { static_branch_unlikely!(bindings::[<__tracepoint_ $event>], tracepoint, key) }
+        }
+    };
+}
+
 /// Calls a tracepoint, as the functions that `kernel::declare_trace!` defines.
 ///
 /// That macro knows only the tracepoints of the kernel's own bindings.
 macro_rules! trace {
-    ($event:ident($($arg:expr),*)) => {
-        kernel::macros::paste! {
-            // SAFETY: The static key of a tracepoint may be read at any time.
-            if unsafe { static_branch_unlikely!(bindings::[<__tracepoint_ $event>], tracepoint, key) } {
-                // SAFETY: The first argument is a NUL-terminated string that outlives the call;
-                // the others are numbers.
-                unsafe { bindings::[<rust_do_trace_ $event>]($($arg),*) };
+    ($event:ident($plugin:expr $(, $arg:expr)*)) => {
+        if enabled!($event) {
+            let plugin: &Plugin = $plugin;
+            kernel::macros::paste! {
+                // SAFETY: The plugin's name and a symbol's are NUL-terminated strings that outlive
+                // the call; the other arguments are numbers.
+                unsafe {
+                    bindings::[<rust_do_trace_ $event>](
+                        plugin.name().as_cstr().as_char_ptr(),
+                        plugin.generation()
+                        $(, $arg)*
+                    )
+                };
             }
         }
     };
 }
 
+/// Traces the regions and the symbols that readers will find in a plugin while it is COMING.
+///
+/// `core` are the tables for the LIVE state, if they are others: what they lack is flagged as init.
+#[inline]
+pub(crate) fn plugin_content(plugin: &Plugin, full: &Tables, core: Option<&Tables>) {
+    if enabled!(plugin_region) {
+        let stay = core.unwrap_or(full).regions.len();
+        for (i, region) in full.regions.iter().enumerate() {
+            let flags = if region.text { TEXT } else { 0 } | if i >= stay { INIT } else { 0 };
+            trace!(plugin_region(plugin, region.base, region.size, flags));
+        }
+    }
+    if enabled!(plugin_symbol) {
+        // Those that stay are in the same order in both.
+        let mut kept = 0;
+        for symbol in (0..full.symtab.len()).filter_map(|n| full.listed(n)) {
+            let stays = core.is_none_or(|core| {
+                core.listed(kept).is_some_and(|other| {
+                    other.value == symbol.value && other.name.cmp(symbol.name).is_eq()
+                })
+            });
+            if stays {
+                kept = kept.wrapping_add(1);
+            }
+            let region = full.regions.iter().find(|r| r.contains(symbol.value));
+            let found = region.and_then(|region| full.symtab.find(symbol.value, region));
+            trace!(plugin_symbol(
+                plugin,
+                symbol.value,
+                found.map_or(0, |found| found.size),
+                symbol.shown_letter(),
+                if stays { 0 } else { INIT },
+                symbol.name.to_cstr().as_char_ptr()
+            ));
+        }
+    }
+}
+
 /// Traces that a plugin is published in state COMING.
 #[inline]
-pub(crate) fn plugin_register(name: &Name, regions: usize, symbols: u32) {
-    trace!(plugin_register(
-        name.as_cstr().as_char_ptr(),
-        regions as u32,
-        symbols
-    ));
-    trace!(plugin_state(name.as_cstr().as_char_ptr(), COMING));
+pub(crate) fn plugin_register(plugin: &Plugin, regions: usize, symbols: u32) {
+    trace!(plugin_register(plugin, regions as u32, symbols));
+    plugin_state(plugin);
 }
 
-/// Traces that a plugin is LIVE.
+/// Traces the state that a plugin has entered.
 #[inline]
-pub(crate) fn plugin_live(name: &Name) {
-    trace!(plugin_state(name.as_cstr().as_char_ptr(), LIVE));
-}
-
-/// Traces that a plugin is GOING.
-#[inline]
-pub(crate) fn plugin_going(name: &Name) {
-    trace!(plugin_state(name.as_cstr().as_char_ptr(), GOING));
+pub(crate) fn plugin_state(plugin: &Plugin) {
+    trace!(plugin_state(plugin, plugin.state() as u32));
 }
 
 /// Traces that a plugin is unlinked and that no reader uses it.
 #[inline]
-pub(crate) fn plugin_unregister(name: &Name) {
-    trace!(plugin_unregister(name.as_cstr().as_char_ptr()));
+pub(crate) fn plugin_unregister(plugin: &Plugin) {
+    trace!(plugin_unregister(plugin));
 }

@@ -3,6 +3,7 @@
 //! Arrays that belong to C code.
 
 use core::{
+    mem::offset_of,
     ops::Deref,
     ptr::NonNull,
     slice, //
@@ -77,22 +78,65 @@ impl<T> Deref for Borrowed<T> {
 
 /// An array that is either owned or borrowed from C code.
 ///
+/// Reading it does not ask which. The pointer and the length come first, for debuggers.
+///
+/// # Invariants
+///
+/// - `ptr` is valid for reads of `len` elements, which do not change while this exists.
+/// - If `capacity` is not 0, `ptr`, `len` and `capacity` came from a `KVVec`, which this owns.
+///
 /// # Examples
 ///
 /// ```
 /// let mut own = KVVec::new();
 /// own.push(7, GFP_KERNEL)?;
-/// assert_eq!(MaybeOwned::Own(own).first(), Some(&7));
+/// assert_eq!(MaybeOwned::own(own).first(), Some(&7));
 ///
-/// let lent = MaybeOwned::Lent(Borrowed::<u32>::empty());
+/// let lent = MaybeOwned::lent(Borrowed::<u32>::empty());
 /// assert!(lent.is_empty());
 /// # Ok::<(), Error>(())
 /// ```
-pub(crate) enum MaybeOwned<T> {
-    /// Owned.
-    Own(KVVec<T>),
-    /// Borrowed from C code.
-    Lent(Borrowed<T>),
+#[repr(C)]
+pub(crate) struct MaybeOwned<T> {
+    ptr: NonNull<T>,
+    len: usize,
+    capacity: usize,
+}
+
+// SAFETY: By the type invariants this owns the elements, and `T` is `Send`, or it borrows them, and
+// `T` is `Sync`.
+unsafe impl<T: Send + Sync> Send for MaybeOwned<T> {}
+
+// SAFETY: A `MaybeOwned` gives access to shared references to `T` only, and `T` is `Sync`.
+unsafe impl<T: Sync> Sync for MaybeOwned<T> {}
+
+impl<T> MaybeOwned<T> {
+    /// Where the pointer to the first element is.
+    pub(crate) const PTR: usize = offset_of!(Self, ptr);
+    /// Where the number of elements is.
+    pub(crate) const LEN: usize = offset_of!(Self, len);
+
+    /// Takes an array over.
+    pub(crate) fn own(array: KVVec<T>) -> Self {
+        let (ptr, len, capacity) = array.into_raw_parts();
+        // INVARIANT: These are the parts of a `KVVec`. Without capacity there are no elements.
+        Self {
+            // SAFETY: The pointer of a `KVVec` is not null.
+            ptr: unsafe { NonNull::new_unchecked(ptr) },
+            len,
+            capacity,
+        }
+    }
+
+    /// Borrows an array.
+    pub(crate) fn lent(array: Borrowed<T>) -> Self {
+        // INVARIANT: The invariants of `array` are those of an array that is borrowed.
+        Self {
+            ptr: array.ptr,
+            len: array.len,
+            capacity: 0,
+        }
+    }
 }
 
 impl<T> Deref for MaybeOwned<T> {
@@ -100,9 +144,17 @@ impl<T> Deref for MaybeOwned<T> {
 
     #[inline]
     fn deref(&self) -> &[T] {
-        match self {
-            Self::Own(v) => v,
-            Self::Lent(b) => b,
+        // SAFETY: By the type invariants, `ptr` is valid for reads of `len` elements, which do not
+        // change while `self` is borrowed.
+        unsafe { slice::from_raw_parts(self.ptr.as_ptr(), self.len) }
+    }
+}
+
+impl<T> Drop for MaybeOwned<T> {
+    fn drop(&mut self) {
+        if self.capacity != 0 {
+            // SAFETY: By the type invariants, these are the parts of a `KVVec` that this owns.
+            drop(unsafe { KVVec::from_raw_parts(self.ptr.as_ptr(), self.len, self.capacity) });
         }
     }
 }

@@ -11,6 +11,7 @@ use core::{
     cmp::Ordering,
     ffi::CStr,
     marker::PhantomData,
+    mem::offset_of,
     ops::Deref,
     ptr::NonNull, //
 };
@@ -164,6 +165,9 @@ impl<'a> From<&'a CStr> for ThinCStr<'a> {
 pub(crate) struct StrTab<B>(B);
 
 impl<B: Deref<Target = [u8]>> StrTab<B> {
+    /// Where the bytes are.
+    pub(crate) const BYTES: usize = offset_of!(Self, 0);
+
     /// Creates a table of `bytes`, or returns [`None`] if the last byte is not NUL.
     pub(crate) fn new(bytes: B) -> Option<Self> {
         // INVARIANT: Checked here.

@@ -16,7 +16,10 @@ use super::{
 };
 use core::{
     marker::PhantomData,
-    mem::ManuallyDrop,
+    mem::{
+        offset_of,
+        ManuallyDrop, //
+    },
     ops::{
         Deref,
         DerefMut, //
@@ -87,6 +90,9 @@ pub(crate) struct RcuBox<T> {
 }
 
 impl<T> RcuBox<T> {
+    /// Where the value is.
+    pub(crate) const VALUE: usize = offset_of!(Self, value);
+
     /// Allocates memory for `value`.
     ///
     /// Context: May sleep.
@@ -306,6 +312,9 @@ pub(crate) struct RcuCell<T: Send + Sync + 'static, B: GlobalLockBackend> {
 }
 
 impl<T: Send + Sync, B: GlobalLockBackend> RcuCell<T, B> {
+    /// Where the pointer to the value's [`RcuBox`] is.
+    pub(crate) const PTR: usize = offset_of!(Self, ptr);
+
     /// Creates a cell without a value.
     pub(crate) const fn empty() -> Self {
         // INVARIANT: `ptr` is null.

@@ -18,6 +18,7 @@ use super::{
 };
 use core::{
     marker::PhantomData,
+    mem::offset_of,
     ops::Deref,
     ptr::{
         self,
@@ -49,6 +50,9 @@ unsafe impl<T: Send> Send for Node<T> {}
 unsafe impl<T: Sync> Sync for Node<T> {}
 
 impl<T> Node<T> {
+    /// Where the value is, from the links on.
+    pub(crate) const VALUE: usize = offset_of!(Self, value);
+
     /// Allocates a node that is on no list.
     ///
     /// Context: May sleep.
@@ -139,6 +143,11 @@ impl<T: Send + Sync + 'static, B: GlobalLockBackend> RcuList<T, B> {
             _owns: PhantomData,
             _lock: PhantomData,
         }
+    }
+
+    /// Returns the address of the head.
+    pub(crate) const fn as_ptr(this: &'static Self) -> *const c_void {
+        (&raw const *this).cast()
     }
 
     /// Publishes a node at the head of the list, as `list_add_rcu()`.

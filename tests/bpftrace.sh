@@ -15,7 +15,7 @@ program='BEGIN { printf("ready\n"); }
 	tracepoint:modreg:plugin_state { printf("state %d\n", args.state); }
 	tracepoint:modreg:plugin_unregister { printf("gone\n"); }
 	rawtracepoint:plugin_register { printf("register %s\n", str(arg0)); }
-	rawtracepoint:plugin_state { printf("%s is %d\n", str(arg0), arg1); }
+	rawtracepoint:plugin_state { printf("%s is %d\n", str(arg0), arg2); }
 	rawtracepoint:plugin_unregister { printf("unregister %s\n", str(arg0)); }'
 
 # ready: returns 0 once bpftrace has attached its probes

@@ -201,7 +201,7 @@ unsafe fn content(desc: &modreg_plugin_desc) -> Result<Content, Refusal> {
                 symtab: Symtab::new(symbols.clone(), &mut core, hidden)?,
                 exports: exports_of(hidden)?,
                 extable: extable(&regions)?,
-                regions: core,
+                regions: MaybeOwned::own(core),
                 init: false,
             })
         }
@@ -211,7 +211,7 @@ unsafe fn content(desc: &modreg_plugin_desc) -> Result<Content, Refusal> {
         symtab: Symtab::new(symbols.clone(), &mut regions, &[])?,
         exports: exports_of(&[])?,
         extable: extable(&regions)?,
-        regions,
+        regions: MaybeOwned::own(regions),
         init: core.is_some(),
     };
     Ok(Content { full, core })
@@ -222,8 +222,8 @@ unsafe fn content(desc: &modreg_plugin_desc) -> Result<Content, Refusal> {
 /// # Errors
 ///
 /// `ENOMEM` if out of memory.
-fn clone(regions: &[Region]) -> Result<KVec<Region>, Refusal> {
-    let mut copy = KVec::with_capacity(regions.len(), GFP_KERNEL)?;
+fn clone(regions: &[Region]) -> Result<KVVec<Region>, Refusal> {
+    let mut copy = KVVec::with_capacity(regions.len(), GFP_KERNEL)?;
     for region in regions {
         copy.push(region.clone(), GFP_KERNEL)?;
     }
@@ -241,11 +241,11 @@ fn clone(regions: &[Region]) -> Result<KVec<Region>, Refusal> {
 fn regions(
     described: &[modreg_region],
     owner: Option<Module>,
-) -> Result<(KVec<Region>, Option<usize>), Refusal> {
+) -> Result<(KVVec<Region>, Option<usize>), Refusal> {
     if described.is_empty() {
         return Err(Refusal::new(EINVAL, "no regions"));
     }
-    let mut regions: KVec<Region> = KVec::with_capacity(described.len(), GFP_KERNEL)?;
+    let mut regions: KVVec<Region> = KVVec::with_capacity(described.len(), GFP_KERNEL)?;
     let mut stay = 0;
     for init in [false, true] {
         for r in described.iter().filter(|r| (r.flags & INIT != 0) == init) {
@@ -370,8 +370,8 @@ unsafe fn copy(
         types.push(letter, GFP_KERNEL)?;
         names.extend_from_slice(bytes, GFP_KERNEL)?;
     }
-    let names = StrTab::new(MaybeOwned::Own(names)).ok_or(nameless)?;
-    let symbols = Symbols::new(MaybeOwned::Own(syms), names, MaybeOwned::Own(types));
+    let names = StrTab::new(MaybeOwned::own(names)).ok_or(nameless)?;
+    let symbols = Symbols::new(MaybeOwned::own(syms), names, MaybeOwned::own(types));
     Ok((Arc::new(symbols, GFP_KERNEL)?, exports))
 }
 
@@ -413,7 +413,7 @@ pub(super) unsafe fn borrow(symtab: &modreg_symtab) -> Result<Arc<Symbols>, Refu
     if strtab.is_empty() && num != 0 {
         return Err(Refusal::new(EINVAL, "no string table"));
     }
-    let names = StrTab::new(MaybeOwned::Lent(strtab))
+    let names = StrTab::new(MaybeOwned::lent(strtab))
         .ok_or(Refusal::new(EINVAL, "the string table does not end in NUL"))?;
     for sym in syms.iter() {
         if sym.st_name >= size {
@@ -426,7 +426,7 @@ pub(super) unsafe fn borrow(symtab: &modreg_symtab) -> Result<Arc<Symbols>, Refu
             return Err(Refusal::new(enametoolong(), "a symbol's name is too long"));
         }
     }
-    let symbols = Symbols::new(MaybeOwned::Lent(syms), names, MaybeOwned::Lent(types));
+    let symbols = Symbols::new(MaybeOwned::lent(syms), names, MaybeOwned::lent(types));
     Ok(Arc::new(symbols, GFP_KERNEL)?)
 }
 

@@ -4,6 +4,7 @@
 //!
 //! This is where pointers from C become safe types.
 
+mod debug;
 mod descriptor;
 mod module;
 mod params;
@@ -367,7 +368,7 @@ export! {
             return EINVAL.to_errno();
         }
         let guard = PreemptGuard::new();
-        let Some(symbol) = lookup::get_kallsym(symnum, &guard) else {
+        let Some((of, symbol)) = lookup::get_kallsym(symnum, &guard) else {
             return ERANGE.to_errno();
         };
         // SAFETY: The pointers are not null, as checked above, and so valid for writes, `name` and
@@ -376,7 +377,7 @@ export! {
             put(value, symbol.value);
             put(letter, symbol.letter);
             put_name(name, KSYM_NAME_LEN, symbol.name);
-            put_name(plugin, bindings::MODREG_NAME_LEN, symbol.plugin.as_cstr().into());
+            put_name(plugin, bindings::MODREG_NAME_LEN, of.name().as_thin());
             put(exported, symbol.exported.into());
         }
         0

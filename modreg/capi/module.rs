@@ -34,7 +34,10 @@ use crate::{
         },
     },
     primitives::{
-        borrowed::Borrowed,
+        borrowed::{
+            Borrowed,
+            MaybeOwned, //
+        },
         callback::Callback,
         cstr::ThinCStr,
         module::{
@@ -128,8 +131,8 @@ const TYPES: [(bindings::mod_mem_type, bool); 7] = [
 ];
 
 /// Returns the regions of `module`, with or without its init memory.
-fn regions(module: Module, with_init: bool) -> Result<KVec<Region>, Refusal> {
-    let mut regions = KVec::with_capacity(TYPES.len(), GFP_KERNEL)?;
+fn regions(module: Module, with_init: bool) -> Result<KVVec<Region>, Refusal> {
+    let mut regions = KVVec::with_capacity(TYPES.len(), GFP_KERNEL)?;
     for (kind, _) in TYPES.into_iter().filter(|(_, init)| with_init || !init) {
         let text = matches!(
             kind,
@@ -172,7 +175,7 @@ unsafe fn tables(module: Module, with_init: bool) -> Result<Tables, Refusal> {
         symtab: Symtab::new(symbols, &mut regions, &[])?,
         exports: Arc::new(Exports::Kernel(module.ksymtab()), GFP_KERNEL)?,
         extable,
-        regions,
+        regions: MaybeOwned::own(regions),
         init: with_init,
     })
 }

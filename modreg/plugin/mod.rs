@@ -27,7 +27,13 @@ use crate::{
         rculist::Entry, //
     },
 };
+use core::mem::offset_of;
 use kernel::{
+    bindings::{
+        module_state_MODULE_STATE_COMING as COMING,
+        module_state_MODULE_STATE_GOING as GOING,
+        module_state_MODULE_STATE_LIVE as LIVE, //
+    },
     fmt,
     prelude::*,
     sync::{
@@ -47,13 +53,14 @@ use kernel::{
 /// There is no UNFORMED: before publication only the registering thread has a pointer to the
 /// plugin.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
 pub(crate) enum State {
     /// Published and starting: its arguments are parsed and its init callback runs.
-    Coming,
+    Coming = COMING,
     /// Started; its init regions are gone.
-    Live,
+    Live = LIVE,
     /// Being removed: its exit callback runs.
-    Going,
+    Going = GOING,
 }
 
 /// A plugin's position in the order of `index/by_number.rs`.
@@ -99,6 +106,9 @@ pub(crate) struct Links {
     pub(crate) core: Option<(KBox<RcuBox<Tables>>, LinkedNames)>,
 }
 
+/// The generation of the next plugin.
+static GENERATION: Atomic<u64> = Atomic::new(1);
+
 /// A registered plugin.
 ///
 /// # Invariants
@@ -108,6 +118,7 @@ pub(crate) struct Links {
 /// - `tables` is empty before the plugin is published and after it is unlinked.
 pub(crate) struct Plugin {
     name: Name,
+    generation: u64,
     owner: Option<Module>,
     follows_owner: bool,
     state: Atomic<u32>,
@@ -119,6 +130,13 @@ pub(crate) struct Plugin {
 }
 
 impl Plugin {
+    /// Where the members are that debuggers read.
+    pub(crate) const NAME: usize = offset_of!(Self, name);
+    pub(crate) const GENERATION: usize = offset_of!(Self, generation);
+    pub(crate) const STATE: usize = offset_of!(Self, state);
+    pub(crate) const REFS: usize = offset_of!(Self, refs);
+    pub(crate) const TABLES: usize = offset_of!(Self, tables) + RcuCell::<Tables, LOCK>::PTR;
+
     /// Creates a plugin that is not published.
     pub(crate) fn new(
         name: Name,
@@ -130,6 +148,7 @@ impl Plugin {
         // empty.
         Self {
             name,
+            generation: GENERATION.fetch_add(1, Relaxed),
             owner,
             follows_owner,
             state: Atomic::new(State::Coming as u32),
@@ -144,6 +163,11 @@ impl Plugin {
     /// Returns the name.
     pub(crate) fn name(&self) -> &Name {
         &self.name
+    }
+
+    /// Returns the number that no other plugin has or had; it grows.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// Returns the owner module, or [`None`] if the owner is built in.

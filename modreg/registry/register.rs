@@ -137,7 +137,6 @@ pub(crate) fn register(
     let plugin = Plugin::new(name, by.owner, by.follows, exit);
     let plugin = Arc::new(plugin, GFP_KERNEL)?;
     let mut live = publish(&plugin, content, at_once)?;
-    trace::plugin_register(&name, regions, symbols);
     pr_info!(
         "{}: coming, regions={} symbols={}\n",
         name,
@@ -220,7 +219,8 @@ fn publish(plugin: &Arc<Plugin>, content: Content, at_once: bool) -> Result<bool
         Some(_) => Some(NameSet::new(plugin, &full)?),
         None => None,
     };
-    let symbols = full.symtab.len();
+    let (regions, symbols) = (full.regions.len(), full.symtab.len());
+    trace::plugin_content(plugin, &full, core.as_ref());
     let full = RcuBox::new(full)?;
     let core = core.map(RcuBox::new).transpose()?;
 
@@ -270,6 +270,7 @@ fn publish(plugin: &Arc<Plugin>, content: Content, at_once: bool) -> Result<bool
         NAMES.link(init, &mut held);
     }
     count_change(&mut held);
+    trace::plugin_register(plugin, regions, symbols);
     *plugin.links().as_mut(&mut lock) = Links {
         entry: Some(entry),
         place,
@@ -319,6 +320,7 @@ pub(super) fn go_live(
     let symbols = core.as_ref().map(|core| core.symtab.len());
     let mut held = Held::new(lock);
     let full = plugin.go_live(core, &mut held);
+    trace::plugin_state(plugin);
     if let Some(symbols) = symbols {
         ORDER.shrink(place, symbols, &mut held);
     }
@@ -330,6 +332,5 @@ pub(super) fn go_live(
 
 /// Reports that a plugin has become LIVE.
 pub(super) fn say_live(plugin: &Plugin) {
-    trace::plugin_live(plugin.name());
     pr_info!("{}: live\n", plugin.name());
 }

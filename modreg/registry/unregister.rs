@@ -89,6 +89,7 @@ pub(crate) fn unregister(plugins: &[Arc<Plugin>]) -> Result {
         return Err(EBUSY);
     }
     for plugin in plugins {
+        trace::plugin_state(plugin);
         let links = plugin.links().as_mut(&mut lock);
         if let Some(entry) = links.entry.take() {
             push_reserved(&mut entries, (entry, links.place));
@@ -97,7 +98,6 @@ pub(crate) fn unregister(plugins: &[Arc<Plugin>]) -> Result {
     drop(lock);
 
     for plugin in plugins {
-        trace::plugin_going(plugin.name());
         if plugin.exit().is_some() {
             pr_info!("{}: going\n", plugin.name());
             plugin.exit().call();
@@ -137,7 +137,7 @@ fn say_busy(plugin: &Plugin) {
 pub(super) fn remove_now(plugin: &Arc<Plugin>) {
     let mut lock = LOCK.lock();
     if plugin.force_removal(&Held::new(&mut lock)) {
-        trace::plugin_going(plugin.name());
+        trace::plugin_state(plugin);
         let links = plugin.links().as_mut(&mut lock);
         let (entry, place) = (links.entry.take(), links.place);
         drop(lock);
@@ -214,13 +214,13 @@ where
         for names in [names, core.unzip().1].iter().flatten() {
             NAMES.unlink(names, &mut held);
         }
+        trace::plugin_unregister(plugin);
     }
     drop(lock);
     drop(change);
     // No reader is left. This frees the tables; the last reference frees each plugin.
     drop(gone);
     for plugin in plugins {
-        trace::plugin_unregister(plugin.name());
         pr_info!("{}: gone\n", plugin.name());
     }
     Ok(())

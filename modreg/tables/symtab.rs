@@ -22,6 +22,7 @@ use crate::{
         sort::sort_by, //
     },
 };
+use core::mem::offset_of;
 use kernel::{
     bindings::Elf64_Sym,
     prelude::*,
@@ -39,6 +40,11 @@ pub(crate) struct Symbols {
 }
 
 impl Symbols {
+    /// Where the parts are.
+    pub(crate) const SYMS: usize = offset_of!(Self, syms);
+    pub(crate) const NAMES: usize = offset_of!(Self, names);
+    pub(crate) const TYPES: usize = offset_of!(Self, types);
+
     /// Takes the parts of a table: `types` has one letter for each symbol.
     pub(crate) fn new(
         syms: MaybeOwned<Elf64_Sym>,
@@ -111,7 +117,7 @@ pub(crate) struct Found<'a> {
 pub(crate) struct Symtab {
     symbols: Arc<Symbols>,
     /// The symbols that readers see, where that is not all of them.
-    visible: Option<KVVec<u32>>,
+    visible: Option<MaybeOwned<u32>>,
     order: KVVec<u32>,
     base: usize,
     /// Nothing where the symbols lie too far apart.
@@ -119,6 +125,10 @@ pub(crate) struct Symtab {
 }
 
 impl Symtab {
+    /// Where the parts are that debuggers read.
+    pub(crate) const SYMBOLS: usize = offset_of!(Self, symbols);
+    pub(crate) const VISIBLE: usize = offset_of!(Self, visible);
+
     /// Makes the indexes for those `symbols` that do not lie in `hidden`, and notes in `regions`
     /// which part of the order is whose. Takes time in the order of `n * log(n)`. May sleep.
     pub(crate) fn new(
@@ -137,7 +147,7 @@ impl Symtab {
             for i in (0..symbols.len()).filter(|&i| !is_hidden(i)) {
                 list.push(i, GFP_KERNEL)?;
             }
-            visible = Some(list);
+            visible = Some(MaybeOwned::own(list));
         }
         let count = visible.as_ref().map_or(symbols.len(), |v| v.len() as u32);
         let nth = |n: u32| nth(&visible, n);
@@ -258,7 +268,7 @@ impl Symtab {
     }
 }
 
-fn nth(visible: &Option<KVVec<u32>>, n: u32) -> u32 {
+fn nth(visible: &Option<MaybeOwned<u32>>, n: u32) -> u32 {
     match visible {
         Some(list) => list.get(n as usize).copied().unwrap_or(u32::MAX),
         None => n,

@@ -25,7 +25,10 @@ use crate::{
         },
     },
     primitives::{
-        borrowed::Borrowed,
+        borrowed::{
+            Borrowed,
+            MaybeOwned, //
+        },
         callback::Callback,
         preempt::PreemptGuard, //
     },
@@ -54,7 +57,7 @@ fn register(name: &CStr, described: &[Described<'_>], bases: &[usize]) -> Result
     let failed = |error| Refusal::new(error, "no tables");
     let content = || {
         let symbols = symbols(described).map_err(failed)?;
-        let mut regions = KVec::new();
+        let mut regions = KVVec::new();
         for &base in bases {
             regions.push(region(base, 0x10).map_err(failed)?, GFP_KERNEL)?;
         }
@@ -63,7 +66,7 @@ fn register(name: &CStr, described: &[Described<'_>], bases: &[usize]) -> Result
             exports: Arc::new(Exports::marked(symbols, KVec::new()), GFP_KERNEL)?,
             extable: Extable::new(Borrowed::empty(), &[])?,
             init: false,
-            regions,
+            regions: MaybeOwned::own(regions),
         };
         Ok(Content { full, core: None })
     };

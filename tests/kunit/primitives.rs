@@ -341,7 +341,7 @@ mod borrowed {
         check!(ptr::eq(&*lent, &NUMBERS));
         let mut own = KVVec::new();
         own.extend_from_slice(&NUMBERS, GFP_KERNEL)?;
-        check!(*MaybeOwned::Lent(lent) == *MaybeOwned::Own(own));
+        check!(*MaybeOwned::lent(lent) == *MaybeOwned::own(own));
         Ok(())
     }
 

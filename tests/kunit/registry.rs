@@ -30,7 +30,10 @@ use crate::{
         },
     },
     primitives::{
-        borrowed::Borrowed,
+        borrowed::{
+            Borrowed,
+            MaybeOwned, //
+        },
         callback::Callback,
         preempt::PreemptGuard,
         rcu::rcu_barrier, //
@@ -64,7 +67,7 @@ fn tables(regions: &[Region], hidden: &[Region]) -> Result<Tables, Refusal> {
         (Some(base + 0x1000), c"init_f"),
     ])
     .map_err(failed)?;
-    let mut all = KVec::new();
+    let mut all = KVVec::new();
     for region in regions.iter().cloned() {
         all.push(region, GFP_KERNEL)?;
     }
@@ -79,7 +82,7 @@ fn tables(regions: &[Region], hidden: &[Region]) -> Result<Tables, Refusal> {
         exports: Arc::new(Exports::marked(symbols, marked), GFP_KERNEL)?,
         extable: Extable::new(Borrowed::empty(), &[])?,
         init: regions.len() > 1,
-        regions: all,
+        regions: MaybeOwned::own(all),
     })
 }
 

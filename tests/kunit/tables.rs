@@ -57,8 +57,8 @@ pub(super) fn symbols(described: &[Described<'_>]) -> Result<Arc<Symbols>> {
         types.push(b't', GFP_KERNEL)?;
         names.extend_from_slice(name.to_bytes_with_nul(), GFP_KERNEL)?;
     }
-    let names = some(StrTab::new(MaybeOwned::Own(names)))?;
-    let symbols = Symbols::new(MaybeOwned::Own(syms), names, MaybeOwned::Own(types));
+    let names = some(StrTab::new(MaybeOwned::own(names)))?;
+    let symbols = Symbols::new(MaybeOwned::own(syms), names, MaybeOwned::own(types));
     Ok(Arc::new(symbols, GFP_KERNEL)?)
 }
 

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * modreg for debuggers: where the registry is, live or in a dump, and how it is laid out.
+ *
+ * The symbol modreg_debug_info in modreg leads to everything. The structures behind it are
+ * Rust's and change; what it says about them is computed by the compiler that lays them out.
+ * tools/modreg_debug.py reads it.
+ *
+ * This is no interface of the kernel's code, which asks by the functions of modreg.h.
+ */
+#ifndef _MODREG_DEBUG_H
+#define _MODREG_DEBUG_H
+
+#include <linux/types.h>
+
+/* "modr"; of another version, only the first three members are as here. */
+#define MODREG_DEBUG_MAGIC 0x72646f6d
+#define MODREG_DEBUG_VERSION 1
+
+/**
+ * struct modreg_debug_info - the layout of the registry
+ * @magic: MODREG_DEBUG_MAGIC.
+ * @version: MODREG_DEBUG_VERSION.
+ * @size: bytes of this structure; later ones add members at its end.
+ * @plugins: address of the list of plugins, a struct list_head, newest first.
+ * @node_plugin: in a node of that list: a pointer to the plugin. As all that follow, but
+ *	where it is said, this is an offset in bytes.
+ * @plugin_name: in a plugin: its name, a string in an array of @plugin_name_size bytes.
+ * @plugin_name_size: bytes.
+ * @plugin_generation: a u64 that no other plugin has or had.
+ * @plugin_state: a u32, enum module_state.
+ * @plugin_references: an int, one more than the number of references while LIVE.
+ * @plugin_tables: a pointer to its tables; NULL before it is published, and once it is
+ *	unlinked.
+ * @tables_regions: in the tables: a pointer to an array of regions.
+ * @tables_num_regions: an unsigned long, how many.
+ * @tables_symbols: a pointer to the symbols.
+ * @tables_visible: a pointer to an array of u32, the numbers of those symbols that readers
+ *	see; NULL where that is all.
+ * @tables_num_visible: an unsigned long, how many.
+ * @region_size: bytes of a region in the array.
+ * @region_base: in a region: an unsigned long, its first address.
+ * @region_length: an unsigned long, its bytes.
+ * @region_text: a u8, whether it holds code.
+ * @symbols_table: in the symbols: a pointer to an array of symbols.
+ * @symbols_num: an unsigned long, how many.
+ * @symbols_strings: a pointer to their names.
+ * @symbols_strings_size: an unsigned long, bytes of all names.
+ * @symbols_types: a pointer to their letters as in nm(1), one byte each.
+ * @symbol_size: bytes of a symbol in the array.
+ * @symbol_name: in a symbol: a u32, where its name begins.
+ * @symbol_value: a u64, its address.
+ */
+struct modreg_debug_info {
+	__u32 magic;
+	__u32 version;
+	__u32 size;
+	__u32 node_plugin;
+	const void *plugins;
+	__u32 plugin_name;
+	__u32 plugin_name_size;
+	__u32 plugin_generation;
+	__u32 plugin_state;
+	__u32 plugin_references;
+	__u32 plugin_tables;
+	__u32 tables_regions;
+	__u32 tables_num_regions;
+	__u32 tables_symbols;
+	__u32 tables_visible;
+	__u32 tables_num_visible;
+	__u32 region_size;
+	__u32 region_base;
+	__u32 region_length;
+	__u32 region_text;
+	__u32 symbols_table;
+	__u32 symbols_num;
+	__u32 symbols_strings;
+	__u32 symbols_strings_size;
+	__u32 symbols_types;
+	__u32 symbol_size;
+	__u32 symbol_name;
+	__u32 symbol_value;
+};
+
+extern const struct modreg_debug_info modreg_debug_info;
+
+#endif /* _MODREG_DEBUG_H */
