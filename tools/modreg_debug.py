@@ -1,0 +1,376 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""modreg's registry as debuggers see it, in a running kernel or in a dump.
+
+As a program it reads the running kernel through /proc/kcore, as root, with nothing but Python:
+
+    modreg_debug.py                 lists the plugins
+    modreg_debug.py --symbols       lists their symbols
+    modreg_debug.py ADDRESS...      tells what the addresses are in
+
+modreg_gdb.py and modreg_drgn.py are built on this; include/modreg_debug.h describes what is read.
+Nothing that is read is trusted: a dump may be of a broken machine. What makes no sense is left out,
+and Registry.problems says so.
+"""
+
+import bisect
+import struct
+import sys
+from typing import Callable, Iterator, NamedTuple, Optional
+
+MAGIC = 0x72646F6D
+VERSION = 1
+STATES = {0: "LIVE", 1: "COMING", 2: "GOING"}
+# Beyond these, a number is no number of ours.
+MAX_OFFSET = 1 << 12
+MAX_PLUGINS, MAX_REGIONS, MAX_SYMBOLS, MAX_STRINGS = 1 << 20, 1 << 10, 1 << 24, 1 << 30
+
+FIELDS = (
+    "plugin_name plugin_name_size plugin_generation plugin_state plugin_references plugin_tables "
+    "tables_regions tables_num_regions tables_symbols tables_visible tables_num_visible "
+    "region_size region_base region_length region_text "
+    "symbols_table symbols_num symbols_strings symbols_strings_size symbols_types "
+    "symbol_size symbol_name symbol_value"
+).split()
+
+
+class Region(NamedTuple):
+    base: int
+    size: int
+    text: bool
+
+
+class Symbol(NamedTuple):
+    value: int
+    size: int
+    letter: str
+    name: str
+
+
+class Plugin(NamedTuple):
+    address: int
+    name: str
+    generation: int
+    state: str
+    references: int
+    regions: "list[Region]"
+    symbols: "list[Symbol]"
+
+
+class Found(NamedTuple):
+    plugin: Plugin
+    symbol: Optional[Symbol]
+    offset: int
+
+    def __str__(self) -> str:
+        if not self.symbol:
+            return f"[{self.plugin.name}]"
+        return f"{self.symbol.name}+{self.offset:#x}/{self.symbol.size:#x} [{self.plugin.name}]"
+
+
+class NoRegistry(Exception):
+    """There is no modreg, or none that this file understands."""
+
+
+class Registry:
+    """The registry whose modreg_debug_info is at an address.
+
+    read(address, size) returns bytes, or raises an exception where it cannot.
+    """
+
+    def __init__(self, read: "Callable[[int, int], bytes]", address: int):
+        self._read = read
+        self.problems: "list[str]" = []
+        try:
+            magic, version, size = struct.unpack("<3I", read(address, 12))
+        except Exception as error:
+            raise NoRegistry(f"modreg_debug_info at {address:#x} cannot be read: {error}") from error
+        needed = 24 + 4 * len(FIELDS)
+        if magic != MAGIC:
+            raise NoRegistry(f"modreg_debug_info at {address:#x} begins with {magic:#x}")
+        if version != VERSION or size < needed:
+            raise NoRegistry(f"modreg_debug_info is of version {version}, {size} bytes; known is {VERSION}")
+        raw = read(address, needed)
+        self._node_plugin, self._head = struct.unpack_from("<IQ", raw, 12)
+        self._at = at = dict(zip(FIELDS, struct.unpack_from(f"<{len(FIELDS)}I", raw, 24)))
+        inside = (at["region_base"] + 8 <= at["region_size"] >= at["region_length"] + 8
+                  and at["region_text"] < at["region_size"]
+                  and at["symbol_name"] + 4 <= at["symbol_size"] >= at["symbol_value"] + 8)
+        if max(at.values()) > MAX_OFFSET or self._node_plugin > MAX_OFFSET or not inside:
+            raise NoRegistry(f"modreg_debug_info at {address:#x} makes no sense: {at}")
+
+    # Reading, with all that is doubted.
+
+    def _problem(self, text: str) -> None:
+        if text not in self.problems:
+            self.problems.append(text)
+
+    def _bytes(self, address: int, size: int, what: str) -> bytes:
+        if size == 0:
+            return b""
+        # Pointers of the kernel: its half of the addresses, and no error number.
+        if not 1 << 63 <= address <= (1 << 64) - 4096 - size:
+            raise ValueError(f"{what} would be at {address:#x}")
+        try:
+            data = self._read(address, size)
+        except Exception as error:
+            raise ValueError(f"{what} at {address:#x} cannot be read: {error}") from error
+        if len(data) != size:
+            raise ValueError(f"{what} at {address:#x} is cut off")
+        return bytes(data)
+
+    def _number(self, address: int, form: str, what: str) -> int:
+        return struct.unpack("<" + form, self._bytes(address, struct.calcsize(form), what))[0]
+
+    def _count(self, address: int, most: int, what: str) -> int:
+        count = self._number(address, "Q", what)
+        if count > most:
+            raise ValueError(f"{what} are {count}")
+        return count
+
+    # The registry.
+
+    def _nodes(self) -> "Iterator[int]":
+        """The nodes of the list; where it is broken, those that the other end leads to."""
+        seen = {self._head}
+        for offset, direction in ((0, "forward"), (8, "backward")):
+            node = self._head
+            while len(seen) <= MAX_PLUGINS:
+                try:
+                    node = self._number(node + offset, "Q", "the next plugin's node")
+                    if node % 8:
+                        raise ValueError(f"the next plugin's node would be at {node:#x}")
+                except ValueError as error:
+                    self._problem(f"the list is broken, read {direction}: {error}")
+                    break
+                if node == self._head:
+                    return
+                if node in seen:
+                    if direction == "forward":
+                        self._problem(f"the list is broken, read forward: {node:#x} is there twice")
+                    break
+                seen.add(node)
+                yield node
+
+    def plugins(self, symbols: bool = True) -> "Iterator[Plugin]":
+        """The plugins, newest first."""
+        for node in self._nodes():
+            try:
+                yield self._plugin(node, symbols)
+            except ValueError as error:
+                self._problem(f"the plugin at node {node:#x}: {error}")
+
+    def _plugin(self, node: int, with_symbols: bool) -> Plugin:
+        at = self._at
+        address = self._number(node + self._node_plugin, "Q", "the pointer to a plugin")
+        raw = self._bytes(address + at["plugin_name"], at["plugin_name_size"], "the name")
+        name = raw.split(b"\0")[0].decode("ascii", "backslashreplace")
+        if not name or not name.isprintable():
+            raise ValueError(f"its name is {raw!r}")
+        state = self._number(address + at["plugin_state"], "I", "the state")
+        references = self._number(address + at["plugin_references"], "i", "the references")
+        generation = self._number(address + at["plugin_generation"], "Q", "the generation")
+        regions: "list[Region]" = []
+        symbols: "list[Symbol]" = []
+        try:
+            tables = self._number(address + at["plugin_tables"], "Q", "the pointer to the tables")
+            if tables:
+                regions = self._regions(tables)
+                if with_symbols:
+                    symbols = self._symbols(tables, regions)
+        except ValueError as error:
+            self._problem(f"plugin {name}: {error}")
+        return Plugin(address, name, generation, STATES.get(state, f"{state}?"),
+                      max(references - 1, 0), regions, symbols)
+
+    def _regions(self, tables: int) -> "list[Region]":
+        at = self._at
+        count = self._count(tables + at["tables_num_regions"], MAX_REGIONS, "the regions")
+        array = self._number(tables + at["tables_regions"], "Q", "the pointer to the regions")
+        raw = self._bytes(array, count * at["region_size"], "the regions")
+        regions = []
+        for i in range(0, len(raw), at["region_size"]):
+            base, = struct.unpack_from("<Q", raw, i + at["region_base"])
+            size, = struct.unpack_from("<Q", raw, i + at["region_length"])
+            if size == 0 or base + size > 1 << 64:
+                raise ValueError(f"a region is {base:#x}+{size:#x}")
+            regions.append(Region(base, size, raw[i + at["region_text"]] != 0))
+        return regions
+
+    def _symbols(self, tables: int, regions: "list[Region]") -> "list[Symbol]":
+        at = self._at
+        base = self._number(tables + at["tables_symbols"], "Q", "the pointer to the symbols")
+        count = self._count(base + at["symbols_num"], MAX_SYMBOLS, "the symbols")
+        array = self._number(base + at["symbols_table"], "Q", "the pointer to the symbols")
+        table = self._bytes(array, count * at["symbol_size"], "the symbols")
+        length = self._count(base + at["symbols_strings_size"], MAX_STRINGS, "the bytes of names")
+        where = self._number(base + at["symbols_strings"], "Q", "the pointer to the names")
+        strings = self._bytes(where, length, "the names")
+        where = self._number(base + at["symbols_types"], "Q", "the pointer to the letters")
+        letters = self._bytes(where, count, "the letters")
+
+        numbers = range(count)
+        visible = self._number(tables + at["tables_visible"], "Q", "the pointer to the numbers")
+        if visible:
+            many = self._count(tables + at["tables_num_visible"], MAX_SYMBOLS, "the numbers")
+            raw = self._bytes(visible, 4 * many, "the numbers")
+            numbers = [n for n, in struct.iter_unpack("<I", raw) if n < count]
+
+        found = []
+        for n in numbers:
+            offset, = struct.unpack_from("<I", table, n * at["symbol_size"] + at["symbol_name"])
+            value, = struct.unpack_from("<Q", table, n * at["symbol_size"] + at["symbol_value"])
+            end = strings.find(b"\0", offset)
+            if offset < length and end > offset:
+                name = strings[offset:end].decode("utf-8", "backslashreplace")
+                found.append((value, chr(letters[n]), name))
+        # A size runs to the next symbol or to the region's end; of aliases the first answers.
+        values = sorted({value for value, _, _ in found})
+        symbols = []
+        for value, letter, name in found:
+            size = 0
+            for region in regions:
+                if region.base <= value < region.base + region.size:
+                    above = bisect.bisect_right(values, value)
+                    size = region.base + region.size - value
+                    if above < len(values):
+                        size = min(size, values[above] - value)
+            symbols.append(Symbol(value, size, letter, name))
+        return symbols
+
+    def find(self, address: int, plugins: "Optional[list[Plugin]]" = None) -> Optional[Found]:
+        """What an address is in, as modreg_address_lookup() says it."""
+        for plugin in self.plugins() if plugins is None else plugins:
+            if any(r.base <= address < r.base + r.size for r in plugin.regions):
+                for symbol in plugin.symbols:
+                    if symbol.value <= address < symbol.value + symbol.size:
+                        return Found(plugin, symbol, address - symbol.value)
+                return Found(plugin, None, 0)
+        return None
+
+
+def symbol_in(read: "Callable[[int, int], bytes]", symtab: int, num_symtab: int, strtab: int,
+              wanted: str) -> Optional[int]:
+    """The value of a symbol in a module's own table, as struct mod_kallsyms has it."""
+    if num_symtab > MAX_SYMBOLS:
+        return None
+    table = read(symtab, 24 * num_symtab)
+    want = wanted.encode() + b"\0"
+    for n in range(num_symtab):
+        name, = struct.unpack_from("<I", table, 24 * n)
+        try:
+            if read(strtab + name, len(want)) == want:
+                return struct.unpack_from("<Q", table, 24 * n + 8)[0]
+        except Exception:
+            continue
+    return None
+
+
+def listing(plugins: "list[Plugin]") -> "list[str]":
+    """A line for each plugin."""
+    lines = []
+    for plugin in plugins:
+        size = sum(region.size for region in plugin.regions)
+        text = [region.base for region in plugin.regions if region.text]
+        base = (text or [region.base for region in plugin.regions] or [0])[0]
+        lines.append(f"{plugin.name:<24} {plugin.state:<7} {base:#018x} {size:>8} bytes "
+                     f"{len(plugin.symbols):>6} symbols  generation {plugin.generation}")
+    return lines
+
+
+def symbol_file(plugins: "list[Plugin]") -> bytes:
+    """An ELF file with the symbols of the plugins, and a section without contents for each region."""
+    strings, names = bytearray(b"\0"), bytearray(b"\0")
+
+    def string(table: bytearray, text: str) -> int:
+        at = len(table)
+        table += text.encode() + b"\0"
+        return at
+
+    sections = [bytes(64)]
+    symbols = [bytes(24)]
+    for plugin in plugins:
+        for region in plugin.regions:
+            number = len(sections)
+            # NOBITS, in memory; code or not.
+            sections.append(struct.pack("<IIQQQQIIQQ", string(names, plugin.name), 8,
+                                        6 if region.text else 3, region.base, 64, region.size,
+                                        0, 0, 16, 0))
+            for symbol in plugin.symbols:
+                if region.base <= symbol.value < region.base + region.size:
+                    # Global, function or object.
+                    symbols.append(struct.pack("<IBBHQQ", string(strings, symbol.name),
+                                               0x12 if region.text else 0x11, 0, number,
+                                               symbol.value, symbol.size))
+    at = 64
+    count = len(sections) + 3
+    parts = [b"".join(symbols), bytes(strings)]
+    symtab = struct.pack("<IIQQQQIIQQ", string(names, ".symtab"), 2, 0, 0, at, len(parts[0]),
+                         count - 2, 1, 8, 24)
+    strtab = struct.pack("<IIQQQQIIQQ", string(names, ".strtab"), 3, 0, 0, at + len(parts[0]),
+                         len(strings), 0, 0, 1, 0)
+    own = string(names, ".shstrtab")
+    parts.append(bytes(names))
+    shstrtab = struct.pack("<IIQQQQIIQQ", own, 3, 0, 0, at + len(parts[0]) + len(strings),
+                           len(names), 0, 0, 1, 0)
+    body = b"".join(parts)
+    body += bytes(-len(body) % 8)
+    # An executable file for x86-64 without segments.
+    header = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\2\1\1", 2, 62, 1, 0, 0, at + len(body), 0,
+                         64, 0, 0, 64, count, count - 1)
+    return header + body + b"".join(sections + [symtab, strtab, shstrtab])
+
+
+class Kcore:
+    """The running kernel's memory."""
+
+    def __init__(self):
+        self.file = open("/proc/kcore", "rb", buffering=0)
+        header = self.file.read(64)
+        table, = struct.unpack_from("<Q", header, 32)
+        size, count = struct.unpack_from("<HH", header, 54)
+        self.file.seek(table)
+        raw = self.file.read(size * count)
+        self.segments = []
+        for at in range(0, size * count, size):
+            kind, _, offset, address, _, length = struct.unpack_from("<IIQQQQ", raw, at)
+            if kind == 1:
+                self.segments.append((address, address + length, offset))
+
+    def read(self, address, size):
+        for start, end, offset in self.segments:
+            if start <= address and address + size <= end:
+                self.file.seek(offset + address - start)
+                data = b""
+                while len(data) < size:
+                    piece = self.file.read(size - len(data))
+                    if not piece:
+                        break
+                    data += piece
+                return data
+        raise ValueError("it is in no memory")
+
+
+def main(arguments):
+    with open("/proc/kallsyms", encoding="utf-8", errors="replace") as file:
+        address = next((int(line.split()[0], 16) for line in file
+                        if line.rstrip().endswith("modreg_debug_info\t[modreg]")), 0)
+    if not address:
+        sys.exit("modreg_debug.py: modreg is not loaded, or addresses are hidden")
+    registry = Registry(Kcore().read, address)
+    plugins = list(registry.plugins())
+    if arguments == ["--symbols"]:
+        for plugin in plugins:
+            for symbol in plugin.symbols:
+                print(f"{symbol.value:016x} {symbol.letter} {symbol.name}\t[{plugin.name}]")
+    elif arguments:
+        for word in arguments:
+            print(word, registry.find(int(word, 16), plugins) or "is in no plugin")
+    else:
+        print("\n".join(listing(plugins)))
+    for problem in registry.problems:
+        print(f"modreg: {problem}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
