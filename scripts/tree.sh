@@ -9,7 +9,9 @@ if [[ $suite = trixie ]]; then
 		# Checks.
 		rust-clippy rustfmt clang lld llvm shellcheck sparse git
 		# Guests.
-		virtme-ng qemu-system-x86 virtiofsd busybox-static mount iproute2 procps e2fsprogs bpftrace
+		virtme-ng qemu-system-x86 virtiofsd busybox-static mount iproute2 procps e2fsprogs
+		# Tracers, profilers, debuggers.
+		bpftrace linux-perf trace-cmd gdb
 		# Plots.
 		gnuplot-nox
 	)
@@ -31,7 +33,7 @@ finish_tree()
 	ln -s ../bin/busybox "$tree/usr/sbin/poweroff"
 	# The memory model's simulator is in a younger suite, and wants its C library: it has a tree in the tree.
 	mapfile -t sources < <(mirrors testing)
-	bootstrap --variant=extract --include=herdtools7 testing "$tree/opt/models" "${sources[@]}"
+	bootstrap --variant=extract --include=herdtools7,crash,python3-drgn testing "$tree/opt/models" "${sources[@]}"
 }
 
 # A guest of another architecture has a root of its own in its tree: programs as they lie in their packages, for

@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * crash: the command modreg. Its symbols become known to bt, sym, dis and the rest, as if each
+ * plugin were a module. Built for the crash that loads it, with its header:
+ *
+ *   gcc -shared -fPIC -O2 -I/usr/include/crash -Iinclude -o modreg_crash.so tools/modreg_crash.c
+ *   crash> extend modreg_crash.so
+ *   crash> modreg
+ *
+ * As tools/modreg_debug.py, it trusts nothing that it reads.
+ */
+
+#define X86_64
+#include <defs.h>
+
+#include <modreg_debug.h>
+
+#define MAX_OFFSET	0x1000
+#define MAX_PLUGINS	0x100000
+#define MAX_REGIONS	0x400
+#define MAX_SYMBOLS	0x1000000
+#define MAX_STRINGS	0x40000000
+
+struct region {
+	ulong base, size;
+	int text;
+};
+
+struct plugin {
+	char name[256];
+	ulonglong generation;
+	uint state;
+	uint num_regions, num_symbols;
+	struct region *regions;
+	struct syment *symbols;
+};
+
+static struct modreg_debug_info info;
+static struct plugin *plugins;
+static uint num_plugins;
+
+static int doubt(const char *what, ulong where)
+{
+	fprintf(fp, "modreg: %s at %lx makes no sense\n", what, where);
+	return FALSE;
+}
+
+static int get(ulong addr, void *to, ulong size, const char *what)
+{
+	if (!size)
+		return TRUE;
+	if (addr < 1UL << 63 || addr > -4096UL - size ||
+	    !readmem(addr, KVADDR, to, size, (char *)what, RETURN_ON_ERROR | QUIET))
+		return doubt(what, addr);
+	return TRUE;
+}
+
+/* An array of count elements, and zeroes behind it, from where a pointer leads. */
+static int get_array(ulong pointer, ulong count, ulong size, void **to, const char *what)
+{
+	ulong addr;
+
+	*to = NULL;
+	if (!get(pointer, &addr, sizeof(addr), what))
+		return FALSE;
+	*to = calloc(count + 1, size);
+	return *to && get(addr, *to, count * size, what);
+}
+
+static int get_count(ulong addr, ulong most, ulong *count, const char *what)
+{
+	return get(addr, count, sizeof(*count), what) && (*count <= most || doubt(what, addr));
+}
+
+static int by_value(const void *a, const void *b)
+{
+	const struct syment *x = a, *y = b;
+
+	return x->value < y->value ? -1 : x->value > y->value;
+}
+
+static int get_regions(struct plugin *p, ulong tables)
+{
+	ulong count, i;
+	void *raw;
+
+	if (!get_count(tables + info.tables_num_regions, MAX_REGIONS, &count, "the regions") ||
+	    !get_array(tables + info.tables_regions, count, info.region_size, &raw, "the regions"))
+		return FALSE;
+	p->regions = calloc(count + 1, sizeof(*p->regions));
+	for (i = 0; i < count; i++) {
+		char *r = (char *)raw + i * info.region_size;
+
+		p->regions[i].base = *(ulong *)(r + info.region_base);
+		p->regions[i].size = *(ulong *)(r + info.region_length);
+		p->regions[i].text = *(unsigned char *)(r + info.region_text);
+	}
+	p->num_regions = count;
+	free(raw);
+	return TRUE;
+}
+
+static int get_symbols(struct plugin *p, ulong tables)
+{
+	void *table = NULL, *strings = NULL, *letters = NULL, *numbers = NULL;
+	ulong base, count, size, visible, many = 0, i, n;
+	int ok = FALSE;
+
+	if (!get(tables + info.tables_symbols, &base, sizeof(base), "the symbols") ||
+	    !get_count(base + info.symbols_num, MAX_SYMBOLS, &count, "the symbols") ||
+	    !get_count(base + info.symbols_strings_size, MAX_STRINGS, &size, "the names") ||
+	    !get(tables + info.tables_visible, &visible, sizeof(visible), "the numbers"))
+		return FALSE;
+	if (!get_array(base + info.symbols_table, count, info.symbol_size, &table, "the symbols") ||
+	    !get_array(base + info.symbols_strings, size, 1, &strings, "the names") ||
+	    !get_array(base + info.symbols_types, count, 1, &letters, "the letters"))
+		goto out;
+	if (visible && (!get_count(tables + info.tables_num_visible, MAX_SYMBOLS, &many,
+				   "the numbers") ||
+			!get_array(tables + info.tables_visible, many, 4, &numbers,
+				   "the numbers")))
+		goto out;
+	p->symbols = calloc((visible ? many : count) + 1, sizeof(*p->symbols));
+	for (i = 0; i < (visible ? many : count); i++) {
+		struct syment *s = p->symbols + p->num_symbols;
+		uint name;
+
+		n = visible ? ((uint *)numbers)[i] : i;
+		if (n >= count)
+			continue;
+		name = *(uint *)((char *)table + n * info.symbol_size + info.symbol_name);
+		if (name >= size || !((char *)strings)[name])
+			continue;
+		s->value = *(ulong *)((char *)table + n * info.symbol_size + info.symbol_value);
+		s->name = strdup((char *)strings + name);
+		s->type = ((char *)letters)[n];
+		s->flags = MODULE_SYMBOL;
+		p->num_symbols++;
+	}
+	qsort(p->symbols, p->num_symbols, sizeof(*p->symbols), by_value);
+	ok = TRUE;
+out:
+	free(table);
+	free(strings);
+	free(letters);
+	free(numbers);
+	return ok;
+}
+
+static int get_plugin(struct plugin *p, ulong node)
+{
+	ulong at, tables, len = info.plugin_name_size;
+
+	if (len > sizeof(p->name) - 1)
+		return doubt("the length of names", len);
+	if (!get(node + info.node_plugin, &at, sizeof(at), "the pointer to a plugin") ||
+	    !get(at + info.plugin_name, p->name, len, "a plugin's name") ||
+	    !get(at + info.plugin_state, &p->state, sizeof(p->state), "a plugin's state") ||
+	    !get(at + info.plugin_generation, &p->generation, sizeof(p->generation),
+		 "a plugin's generation") ||
+	    !get(at + info.plugin_tables, &tables, sizeof(tables), "a plugin's tables"))
+		return FALSE;
+	if (tables && get_regions(p, tables))
+		get_symbols(p, tables);
+	return TRUE;
+}
+
+/* As Elf64_Sym, of which crash's header knows nothing. */
+struct elf_symbol {
+	uint name;
+	uint kind;
+	ulong value, size;
+};
+
+/* The address of modreg_debug_info in the symbols of module modreg, whose structure is at mod. */
+static ulong find_in(ulong mod)
+{
+	static const char wanted[] = "modreg_debug_info", what[] = "modreg's own symbols";
+	ulong table, symtab, strtab, i;
+	char name[sizeof(wanted)];
+	struct elf_symbol sym;
+	uint count;
+
+	if (!get(mod + MEMBER_OFFSET("module", "kallsyms"), &table, 8, what) ||
+	    !get(table + MEMBER_OFFSET("mod_kallsyms", "symtab"), &symtab, 8, what) ||
+	    !get(table + MEMBER_OFFSET("mod_kallsyms", "num_symtab"), &count, 4, what) ||
+	    !get(table + MEMBER_OFFSET("mod_kallsyms", "strtab"), &strtab, 8, what))
+		return 0;
+	for (i = 0; i < count && i < MAX_SYMBOLS; i++) {
+		if (!get(symtab + i * sizeof(sym), &sym, sizeof(sym), what))
+			return 0;
+		if (readmem(strtab + sym.name, KVADDR, name, sizeof(name), "a name",
+			    RETURN_ON_ERROR | QUIET) && !memcmp(name, wanted, sizeof(wanted)))
+			return sym.value;
+	}
+	return 0;
+}
+
+/* crash's own symbol; where crash leaves the modules alone, the one in modreg's table. */
+static ulong find_info(void)
+{
+	static const char what[] = "the list of modules";
+	long list = MEMBER_OFFSET("module", "list");
+	ulong head, node, n;
+	char name[8];
+
+	if (symbol_exists("modreg_debug_info"))
+		return symbol_value("modreg_debug_info");
+	if (list < 0 || !symbol_exists("modules"))
+		return 0;
+	head = symbol_value("modules");
+	node = head;
+	for (n = 0; n < 4096 && get(node, &node, 8, what) && node != head; n++) {
+		ulong mod = node - list;
+
+		if (get(mod + MEMBER_OFFSET("module", "name"), name, sizeof(name), what) &&
+		    !strncmp(name, "modreg", sizeof(name)))
+			return find_in(mod);
+	}
+	return 0;
+}
+
+static int read_registry(void)
+{
+	ulong at = find_info(), head, node, n;
+
+	if (!at) {
+		fprintf(fp, "modreg: not loaded, or the kernel lacks KALLSYMS_ALL\n");
+		return FALSE;
+	}
+	if (!get(at, &info, sizeof(info), "modreg_debug_info"))
+		return FALSE;
+	if (info.magic != MODREG_DEBUG_MAGIC || info.version != MODREG_DEBUG_VERSION ||
+	    info.size < sizeof(info))
+		return doubt("modreg_debug_info", at);
+	for (n = offsetof(struct modreg_debug_info, plugin_name); n + 4 <= sizeof(info); n += 4)
+		if (*(uint *)((char *)&info + n) > MAX_OFFSET)
+			return doubt("modreg_debug_info", at);
+	if (info.node_plugin > MAX_OFFSET || info.region_base + 8 > info.region_size ||
+	    info.region_length + 8 > info.region_size || info.region_text >= info.region_size ||
+	    info.symbol_name + 4 > info.symbol_size || info.symbol_value + 8 > info.symbol_size)
+		return doubt("modreg_debug_info", at);
+	head = (ulong)info.plugins;
+	for (node = head, n = 0; n < MAX_PLUGINS; n++) {
+		struct plugin *more;
+
+		if (!get(node, &node, sizeof(node), "the list of plugins") || node == head)
+			break;
+		more = realloc(plugins, (num_plugins + 1) * sizeof(*plugins));
+		if (!more)
+			return FALSE;
+		plugins = more;
+		memset(&plugins[num_plugins], 0, sizeof(*plugins));
+		if (get_plugin(&plugins[num_plugins], node))
+			num_plugins++;
+	}
+	return TRUE;
+}
+
+/* The hashes of names of versions of crash. A name that crash knows tells which one it has. */
+static uint hash_old(const char *name)
+{
+	size_t len = strlen(name);
+
+	return (uint)(name[0] ^ (name[len - 1] * name[len / 2])) % SYMNAME_HASH;
+}
+
+static uint hash_fnv(const char *name)
+{
+	uint hash = 2166136261U;
+
+	for (; *name; name++)
+		hash = (hash ^ (unsigned char)*name) * 16777619;
+	return hash % SYMNAME_HASH;
+}
+
+static void know_name(struct syment *s)
+{
+	static uint (*const hashes[])(const char *) = { hash_old, hash_fnv };
+	static const char probe[] = "kernel_init";
+	uint i, at;
+
+	for (i = 0; i < 2; i++) {
+		struct syment *known = st->symname_hash[hashes[i](probe)];
+
+		while (known && strcmp(known->name, probe))
+			known = known->name_hash_next;
+		if (!known)
+			continue;
+		at = hashes[i](s->name);
+		s->name_hash_next = st->mod_symname_hash[at];
+		st->mod_symname_hash[at] = s;
+		return;
+	}
+}
+
+/* The symbols of a region, between those by which crash tells where a module's memory ends. */
+static void know_region(struct load_module *lm, int type, const struct plugin *p,
+			const struct region *r)
+{
+	static const char *const tags[] = { "TEXT", "DATA", "RODATA", "RO_AFTER_INIT" };
+	struct syment *table = calloc(p->num_symbols + 2, sizeof(*table)), *s = table;
+	char name[sizeof(p->name) + 64];
+	uint i;
+
+	sprintf(name, "_MODULE_%s_START_%s", tags[type], p->name);
+	s->value = r->base;
+	s->name = strdup(name);
+	s->type = 'm';
+	(s++)->flags = MODULE_SYMBOL;
+	for (i = 0; i < p->num_symbols; i++) {
+		if (p->symbols[i].value - r->base >= r->size)
+			continue;
+		*s = p->symbols[i];
+		know_name(s++);
+	}
+	sprintf(name, "_MODULE_%s_END_%s", tags[type], p->name);
+	s->value = r->base + r->size - 1;
+	s->name = strdup(name);
+	s->type = 'm';
+	s->flags = MODULE_SYMBOL;
+	lm->mem[type].base = r->base;
+	lm->mem[type].size = r->size;
+	lm->ext_symtable[type] = table;
+	lm->ext_symend[type] = s;
+}
+
+static int in_module(ulong addr)
+{
+	int i, t;
+
+	for (i = 0; i < st->mods_installed; i++)
+		for (t = MOD_TEXT; t <= MOD_RO_AFTER_INIT; t++)
+			if (addr - st->load_modules[i].mem[t].base <
+			    st->load_modules[i].mem[t].size)
+				return TRUE;
+	return FALSE;
+}
+
+/* Makes the plugins that lie in no module known, as modules. */
+static void know_plugins(void)
+{
+	struct load_module *all;
+	uint i, j, known = 0;
+
+	/* With --no_modules there are none but these. */
+	if (NO_MODULES()) {
+		kt->module_list = symbol_value("modules");
+		kt->flags &= ~NO_MODULE_ACCESS;
+		kt->flags2 |= KMOD_MEMORY;
+		st->flags |= MODULE_SYMS;
+		st->mods_installed = 0;
+	}
+	if (!MODULE_MEMORY() || !(st->flags & MODULE_SYMS))
+		return;
+	all = calloc(st->mods_installed + num_plugins, sizeof(*all));
+	if (!all)
+		return;
+	if (st->mods_installed)
+		memcpy(all, st->load_modules, st->mods_installed * sizeof(*all));
+	for (i = 0; i < num_plugins; i++) {
+		struct load_module *lm = &all[st->mods_installed + known];
+		struct plugin *p = &plugins[i];
+		int type = MOD_TEXT;
+
+		/* A module's memory is of four types that stay; more regions than that are rare. */
+		for (j = 0; j < p->num_regions && type <= MOD_RO_AFTER_INIT; j++)
+			if (!in_module(p->regions[j].base))
+				know_region(lm, type++, p, &p->regions[j]);
+		if (type == MOD_TEXT)
+			continue;
+		snprintf(lm->mod_name, sizeof(lm->mod_name), "%.*s", MAX_MOD_NAME - 1, p->name);
+		lm->mod_base = lm->mem[MOD_TEXT].base;
+		lm->mod_text_start = lm->mod_base;
+		lm->mod_size = lm->mem[MOD_TEXT].size;
+		lm->mod_flags = MOD_EXT_SYMS;
+		known++;
+	}
+	/* These two lead into the entry itself. */
+	for (i = 0; i < st->mods_installed + known; i++) {
+		int loaded = i < st->mods_installed &&
+			     st->load_modules[i].symtable == st->load_modules[i].load_symtable;
+
+		all[i].symtable = loaded ? all[i].load_symtable : all[i].ext_symtable;
+		all[i].symend = loaded ? all[i].load_symend : all[i].ext_symend;
+	}
+	st->load_modules = all;
+	st->mods_installed += known;
+	kt->mods_installed = st->mods_installed;
+}
+
+void cmd_modreg(void);
+void cmd_modreg(void)
+{
+	static const char *const states[] = { "LIVE", "COMING", "GOING" };
+	uint i, j;
+
+	for (i = 0; i < num_plugins; i++) {
+		struct plugin *p = &plugins[i];
+
+		if (args[1] && strcmp(args[1], p->name))
+			continue;
+		fprintf(fp, "%-24s %-7s %016lx %8lu bytes %6u symbols  generation %llu\n",
+			p->name, p->state < 3 ? states[p->state] : "?", p->num_regions ? p->regions[0].base : 0,
+			p->num_regions ? p->regions[0].size : 0, p->num_symbols, p->generation);
+		for (j = 0; args[1] && j < p->num_symbols; j++)
+			fprintf(fp, "%016lx %c %s\n", p->symbols[j].value, p->symbols[j].type,
+				p->symbols[j].name);
+	}
+}
+
+static char *help_modreg[] = {
+	"modreg", "modreg's plugins", "[plugin]",
+	"  Lists the plugins of modreg, or one with its symbols. Those that lie in no module are known",
+	"  to crash as modules from when the extension is loaded: to bt, sym, dis, mod.",
+	NULL
+};
+
+static struct command_table_entry commands[] = {
+	{ "modreg", cmd_modreg, help_modreg, 0 },
+	{ NULL }
+};
+
+static void __attribute__((constructor)) modreg_init(void)
+{
+	if (read_registry())
+		know_plugins();
+	register_extension(commands);
+}
