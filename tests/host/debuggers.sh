@@ -75,9 +75,7 @@ in_guest()
 	oops)
 		# Without modreg_kallsyms there are lines of modreg's own.
 		echo 0 > /sys/module/modreg_kallsyms/parameters/enabled
-		insmod samples/modreg_sample_c.ko
-		insmod tests/modules/test_modreg.ko
-		(echo 'sample_c_add bad' > /sys/kernel/debug/test_modreg/call) 2> /dev/null
+		(insmod tests/modules/test_modreg_owner.ko mode=oops) 2> /dev/null
 		dmesg
 		return
 		;;
@@ -261,13 +259,13 @@ for case in coming going; do
 done
 
 mkdir -p "$work/objects"
-ln -sf "$out/samples/modreg_sample_c.ko" "$work/objects/sample_c.ko"
+ln -sf "$out/tests/modules/test_modreg_owner.ko" "$work/objects/test_modreg_owner.ko"
 result "decode_stacktrace.sh, a plugin without an object: passes" decode "$work/panic.console" "$work/objects"
-result "decode_stacktrace.sh, a plugin without an object: its line stays" has ".*RIP: 0010:sample_jit_load\+$number/$number \[sample_jit\].*" "$work/decoded"
+result "decode_stacktrace.sh, a plugin without an object: its line stays" has ".*RIP: 0010:sample_jit_load\+$number/$number \[?sample_jit\]?.*" "$work/decoded"
 result "an oops in a plugin that was built as ELF" boot oops
 result "decode_stacktrace.sh, with its object: passes" decode "$work/oops.out" "$work/objects"
-result "decode_stacktrace.sh, with its object: modreg's line has file and line" has ".*modreg: IP: sample_c_add \(.*modreg_sample_c\.c:[0-9]+.*\) sample_c.*" "$work/decoded"
-"$kdir/source/scripts/faddr2line" "$out/samples/modreg_sample_c.ko" "$(sed -nE 's/.*IP: (sample_c_add\+\w+\/\w+) \[sample_c\].*/\1/p' "$work/oops.out" | head -n 1)" > "$work/faddr2line" 2>&1
-result "faddr2line: file and line of the same place" has ".*modreg_sample_c\.c:[0-9]+.*" "$work/faddr2line"
+result "decode_stacktrace.sh, with its object: modreg's line has file and line" has ".*modreg: IP: trouble_inner \(.*test_modreg_owner\.c:[0-9]+.*\) test_modreg_owner.*" "$work/decoded"
+"$kdir/source/scripts/faddr2line" "$out/tests/modules/test_modreg_owner.ko" "$(sed -nE 's/.*IP: (trouble_inner[.a-z0-9]*\+\w+\/\w+) \[test_modreg_owner\].*/\1/p' "$work/oops.out" | head -n 1)" > "$work/faddr2line" 2>&1
+result "faddr2line: file and line of the same place" has ".*test_modreg_owner\.c:[0-9]+.*" "$work/faddr2line"
 
 ktap_finished

@@ -1,0 +1,75 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Tracers name run-time code, with modreg_kallsyms: bpftrace and ftrace itself.
+#
+# limit: 900
+
+. "$(dirname "$0")/functions.sh"
+
+tracing=/sys/kernel/tracing
+jit=modreg_sample_jit
+seen=/tmp/tracer
+
+# busy MILLISECONDS: makes a thread busy in the run-time sample's functions
+busy()
+{
+	load modreg_busy sample=1 "ms=$1" && rmmod modreg_busy
+}
+
+# bpftrace_while_busy PROGRAM: runs a program until it has printed what it sees of the busy thread
+bpftrace_while_busy()
+{
+	local i
+	# shellcheck disable=SC2016 # bpftrace's variables
+	bpftrace -B line -e "BEGIN { printf(\"ready\\n\"); } $1" > "$seen" 2>&1 &
+	for ((i = 0; i < 20; i++)); do
+		! try grep -qx ready "$seen" || break
+		[[ -e /proc/$! ]] || break
+	done
+	busy 1500
+	kill -INT $! 2> /dev/null
+	wait $!
+	sed 's/^/# /' "$seen"
+	grep -qx ready "$seen"
+}
+
+# ftrace EVENT FILTER: prints what ftrace shows of the events with their stacks while the thread is busy
+ftrace()
+{
+	echo > $tracing/trace
+	echo "$2" > "$tracing/events/$1/filter"
+	echo stacktrace > "$tracing/events/$1/trigger"
+	echo 1 > "$tracing/events/$1/enable"
+	busy 500
+	echo 0 > "$tracing/events/$1/enable"
+	echo '!stacktrace' > "$tracing/events/$1/trigger"
+	echo 0 > "$tracing/events/$1/filter"
+	cat $tracing/trace
+}
+
+ktap_print_header
+[[ -e modreg_busy.ko ]] || { ktap_skip_all "there is no code for this architecture"; exit "$KSFT_SKIP"; }
+load modreg && load modreg_kallsyms && load $jit || ktap_exit_fail_msg "cannot load the modules"
+[[ -e $tracing/trace ]] || mount -t tracefs tracefs $tracing
+ktap_set_plan 5
+
+ftrace workqueue/workqueue_queue_work 'workqueue == "events"' > "$seen.ftrace"
+result "ftrace: an event's %ps names the function" output_has_line \
+	'.*workqueue_queue_work: .* function=sample_jit_load .*' cat "$seen.ftrace"
+ftrace sched/sched_switch 'prev_comm == "modreg_busy"' > "$seen.ftrace"
+grep -B 3 -A 6 -m 1 sample_jit_call "$seen.ftrace" | sed 's/^/# /'
+result "ftrace: a stack trace names the function" output_has_line ' *=> sample_jit_call' cat "$seen.ftrace"
+
+if command -v bpftrace > /dev/null; then
+	# shellcheck disable=SC2016 # bpftrace's variables
+	result "bpftrace: profiles" bpftrace_while_busy 'profile:hz:99 /comm == "modreg_busy"/ { @[kstack(6)] = count(); }'
+	result "bpftrace: kstack goes through the plugin" output_has_line ' *sample_jit_call\+[0-9]+' cat "$seen"
+else
+	for i in 1 2; do
+		ktap_test_skip "bpftrace: there is none"
+	done
+fi
+result "modules unload" unload_all
+
+ktap_finished
