@@ -48,6 +48,17 @@ use modreg::{
     oops,
     registry, //
 };
+use primitives::{
+    exit::{
+        self,
+        Undo, //
+    },
+    notifier::{
+        register_die_notifier,
+        register_module_notifier,
+        register_panic_notifier, //
+    },
+};
 
 module! {
     type: Modreg,
@@ -57,30 +68,24 @@ module! {
     license: "GPL",
 }
 
-/// The module's files and notifiers.
-struct Modreg {
-    _files: primitives::debugfs::Dir,
-    _notifiers: [primitives::notifier::Registration; 3],
+type Modreg = exit::Module<State>;
+
+/// What exists from the module's init to its exit.
+struct State {
+    _registry: registry::Registry,
 }
 
-impl kernel::Module for Modreg {
-    fn init(_module: &'static ThisModule) -> Result<Self> {
+impl exit::Body for State {
+    fn init(_module: &'static ThisModule, undo: &mut Undo) -> Result<Self> {
         capi::init();
+        let registry = registry::Registry::new();
+        register_module_notifier::<registry::FailedLoads>(undo)?;
+        register_module_notifier::<registry::Owners>(undo)?;
+        register_die_notifier::<oops::Report>(undo)?;
+        register_panic_notifier::<oops::Report>(undo)?;
+        debugfs::create(undo)?;
         Ok(Self {
-            _notifiers: [
-                primitives::notifier::register_module_notifier::<registry::Owners>()?,
-                primitives::notifier::register_die_notifier::<oops::Report>()?,
-                primitives::notifier::register_panic_notifier::<oops::Report>()?,
-            ],
-            _files: debugfs::create(),
+            _registry: registry,
         })
-    }
-}
-
-impl Drop for Modreg {
-    fn drop(&mut self) {
-        // RCU callbacks that wait for a grace period are in this module's text.
-        registry::clear();
-        primitives::rcu::rcu_barrier();
     }
 }

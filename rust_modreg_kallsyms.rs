@@ -25,6 +25,7 @@ mod modreg_kallsyms {
 
 use kernel::prelude::*;
 use modreg_kallsyms::switch;
+use primitives::exit;
 
 module! {
     type: ModregKallsyms,
@@ -34,11 +35,13 @@ module! {
     license: "GPL",
 }
 
-/// The hooks pin the module, so none is left when it is unloaded.
-struct ModregKallsyms;
+type ModregKallsyms = exit::Module<State>;
 
-impl kernel::Module for ModregKallsyms {
-    fn init(_module: &'static ThisModule) -> Result<Self> {
+/// What the switch has put in pins the module: there is nothing left when it goes.
+struct State;
+
+impl exit::Body for State {
+    fn init(_module: &'static ThisModule, _undo: &mut exit::Undo) -> Result<Self> {
         switch::init()?;
         Ok(Self)
     }

@@ -10,6 +10,7 @@
 #include <linux/ptrace.h>
 #include <linux/rculist.h>
 #include <linux/rcupdate.h>
+#include <linux/siphash.h>
 #include <linux/thread_info.h>
 
 unsigned long rust_helper_current_stack_pointer(void)
@@ -30,6 +31,13 @@ void rust_helper_ftrace_regs_set_instruction_pointer(struct ftrace_regs *fregs,
 	ftrace_regs_set_instruction_pointer(fregs, ip);
 }
 #endif
+
+u32 rust_helper_hsiphash(const void *data, size_t len, unsigned long k0, unsigned long k1)
+{
+	const hsiphash_key_t key = { { k0, k1 } };
+
+	return hsiphash(data, len, &key);
+}
 
 unsigned long rust_helper_instruction_pointer(struct pt_regs *regs)
 {
@@ -67,14 +75,19 @@ int rust_helper_module_state(const struct module *mod)
 	return READ_ONCE(mod->state);
 }
 
-void rust_helper_preempt_disable(void)
+int rust_helper_preempt_count(void)
 {
-	preempt_disable();
+	return preempt_count();
 }
 
-void rust_helper_preempt_enable(void)
+void rust_helper_preempt_disable_notrace(void)
 {
-	preempt_enable();
+	preempt_disable_notrace();
+}
+
+void rust_helper_preempt_enable_notrace(void)
+{
+	preempt_enable_notrace();
 }
 
 bool rust_helper_preemptible(void)

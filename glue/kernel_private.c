@@ -6,12 +6,21 @@
 
 #include <linux/align.h>
 #include <linux/bitfield.h>
+#include <linux/capability.h>
 #include <linux/compiler.h>
+#include <linux/cpu.h>
+#include <linux/cred.h>
 #include <linux/extable.h>
 #include <linux/kallsyms.h>
+#include <linux/kernel.h>
 #include <linux/kprobes.h>
-#include <linux/uaccess.h>
+#include <linux/perf_event.h>
+#include <linux/preempt.h>
+#include <linux/rcupdate.h>
+#include <linux/sprintf.h>
+#include <linux/string.h>
 #include <linux/thread_info.h>
+#include <linux/uaccess.h>
 
 /* lib/extable.c: ex_to_insn(). */
 unsigned long rust_helper_ex_to_insn(const struct exception_table_entry *entry)
@@ -165,4 +174,79 @@ bool rust_helper_has_kernel_symbol(unsigned long addr)
 #endif
 	sprint_symbol(name, addr);
 	return strncmp(name, "0x", 2);
+}
+
+/*
+ * init/main.c: do_one_initcall(), what it does behind the call. The caller could sleep
+ * before, with that preemption count. Returns whether all is as it was.
+ */
+bool rust_helper_restore_context(int count)
+{
+	bool as_before = preempt_count() == count && !irqs_disabled() && !rcu_preempt_depth();
+
+	if (preempt_count() != count)
+		preempt_count_set(count);
+	if (irqs_disabled())
+		local_irq_enable();
+	while (rcu_preempt_depth())
+		rcu_read_unlock();
+	return as_before;
+}
+
+/*
+ * kernel/stop_machine.c: stop_machine(), what it may wait for. Lockdep is told where the
+ * machine may be stopped, even if it is not.
+ */
+void rust_helper_might_stop_machine(void)
+{
+	might_sleep();
+	if (IS_ENABLED(CONFIG_LOCKDEP)) {
+		cpus_read_lock();
+		cpus_read_unlock();
+	}
+}
+
+/* lib/vsprintf.c: restricted_pointer(). Whether %pK shows an address to such credentials. */
+static bool pointer_is_shown(const struct cred *cred)
+{
+	const struct cred *old = override_creds(cred);
+	char text[2 * sizeof(void *) + 3];
+
+	snprintf(text, sizeof(text), "%pK", pointer_is_shown);
+	revert_creds(old);
+	return text[strspn(text, "0")];
+}
+
+/*
+ * kernel/ksyms_common.c: kallsyms_show_value(), of the caller, who is capable of CAP_SYSLOG
+ * or not. An error if there is no memory.
+ */
+int rust_helper_kallsyms_show_value(bool capable)
+{
+	struct cred *cred = prepare_creds();
+	bool shown;
+
+	if (!cred)
+		return -ENOMEM;
+	/* Where kptr_restrict is 1, a process must have the user that it was started by. */
+	cred->uid = KUIDT_INIT(__kuid_val(cred->euid) ^ 1);
+	cap_clear(cred->cap_effective);
+	if (pointer_is_shown(cred)) {
+		/* It is 0. As kallsyms_for_perf(). */
+		shown = capable;
+#ifdef CONFIG_PERF_EVENTS
+		if (!shown) {
+			const struct cred *old = override_creds(cred);
+
+			shown = !perf_allow_kernel();
+			revert_creds(old);
+		}
+#endif
+	} else {
+		cred->uid = cred->euid;
+		cred->gid = cred->egid;
+		shown = capable && pointer_is_shown(cred);
+	}
+	abort_creds(cred);
+	return shown;
 }

@@ -69,7 +69,7 @@ enum modreg_symbol_flags {
 
 /**
  * struct modreg_symbol - a named address
- * @name: shorter than KSYM_NAME_LEN, not empty.
+ * @name: printable, without space, shorter than KSYM_NAME_LEN, not empty.
  * @value: an address inside one of the plugin's regions.
  * @type: letter as in nm(1); 0 stands for 't' in text and 'd' elsewhere.
  * @flags: enum modreg_symbol_flags, or 0.
@@ -112,12 +112,21 @@ struct modreg_param {
 	void *arg;
 };
 
+/**
+ * enum modreg_plugin_flags - how a plugin is treated
+ * @MODREG_QUIET: its life is not logged; errors are.
+ */
+enum modreg_plugin_flags {
+	MODREG_QUIET = 1 << 0,
+};
+
 struct modreg_plugin;
 
 /**
  * struct modreg_plugin_desc - a plugin, for modreg_register_plugin()
- * @name: unique, printable, without space and ':', shorter than MODREG_NAME_LEN.
- * @owner: THIS_MODULE; NULL for built-in code.
+ * @name: unique, printable, without space, ':', brackets and parentheses, shorter
+ *	than MODREG_NAME_LEN.
+ * @owner: THIS_MODULE, or another module whose code or tables these are.
  * @regions: copied.
  * @num_regions: at least 1, at most MODREG_MAX_REGIONS.
  * @symbols: copied, names included; or NULL.
@@ -132,9 +141,10 @@ struct modreg_plugin;
  * @args: "name=value …" as on insmod's command line, or NULL.
  * @init: called once the plugin is visible and its arguments are parsed; an error
  *	undoes the registration. May be NULL. May sleep.
- * @exit: called on unregistration, before the plugin is unlinked. May be NULL.
- *	May sleep.
+ * @exit: called on unregistration, before the plugin is unlinked; also if the owner is
+ *	being unloaded when @init has succeeded, which is -ENODEV. May be NULL. May sleep.
  * @data: passed to @init and @exit.
+ * @flags: enum modreg_plugin_flags, or 0.
  */
 struct modreg_plugin_desc {
 	const char *name;
@@ -152,6 +162,7 @@ struct modreg_plugin_desc {
 	int (*init)(void *data);
 	void (*exit)(void *data);
 	void *data;
+	unsigned int flags;
 };
 
 /* Writers */
@@ -174,7 +185,7 @@ struct modreg_plugin_desc {
  * Context: May sleep.
  * Return: The plugin, or an ERR_PTR():
  * * -EINVAL - @desc or one of its members is missing or malformed: no or bad name,
- *   no regions, a region that is empty or wraps, own regions that overlap,
+ *   no owner, no regions, a region that is empty or wraps, own regions that overlap,
  *   unknown flags, a count without a table, @symbols beside @symtab, a string
  *   table without a final NUL, exception entries out of order
  * * -ENAMETOOLONG - a name is too long
@@ -193,7 +204,7 @@ struct modreg_plugin *modreg_register_plugin(const struct modreg_plugin_desc *de
  * modreg_register_module() - register a module's own regions and tables
  * @mod: the module. Its memory must not change during the call: call this from its init
  *	function, from a module notifier, or with a reference to a LIVE @mod held.
- * @desc: NULL, or name (NULL for @mod's own), params, args, init, exit and data;
+ * @desc: NULL, or name (NULL for @mod's own), params, args, init, exit, data and flags;
  *	the owner and the tables are @mod's and must not be set.
  *
  * The symbol table, the exports and the exception table are borrowed in place.
@@ -210,14 +221,20 @@ struct modreg_plugin *modreg_register_module(struct module *mod,
 
 /**
  * modreg_unregister_plugin() - remove a plugin
- * @plugin: from modreg_register_plugin() or modreg_register_module(); freed when this
- *	returns 0.
+ * @plugin: from modreg_register_plugin() or modreg_register_module(). It is valid until
+ *	this has returned 0 or -ENODEV for it, once, and must not be used after.
  *
  * The plugin becomes GOING, its exit callback is called, and it is unlinked under
- * stop_machine(). No reader on any CPU uses it then, and it is freed.
+ * stop_machine(). No reader on any CPU uses it then, nor what it has borrowed.
+ * Readers are waited for, callers are not: whoever runs the plugin's code, or may call it,
+ * is for the owner to stop before. An owner that is LIVE cannot be unloaded while the exit
+ * callback runs.
  *
- * If an owner is unloaded with plugins registered, modreg removes them at the
- * MODULE_STATE_GOING event, with a warning; their exit callbacks are not called.
+ * An owner that is unloaded with plugins still registered loses them at its
+ * MODULE_STATE_GOING event, with a warning; their exit callbacks are not called. A module
+ * notifier that has registered plugins for others unregisters them at that event, if its
+ * priority is above INT_MIN. A module whose load a notifier refuses loses its plugins
+ * before the other notifiers are told. @plugin stays valid then, and this returns -ENODEV.
  *
  * Follows delete_module(2) and free_module(), as they were until Linux 3.19.
  *
@@ -225,8 +242,9 @@ struct modreg_plugin *modreg_register_module(struct module *mod,
  * Return:
  * * 0 - success
  * * -EINVAL - @plugin is NULL or an ERR_PTR()
- * * -EBUSY - a reference is held, its registration has not returned yet, or it is
- *   GOING already
+ * * -EBUSY - a reference is held, or this was called for it and has not returned, as
+ *   in its exit callback
+ * * -ENODEV - it was unlinked when its owner was unloaded; @plugin is released
  * * -EDEADLK - called where sleeping is not allowed
  * * -ENOMEM - out of memory; nothing has changed
  */
@@ -237,10 +255,13 @@ int modreg_unregister_plugin(struct modreg_plugin *plugin);
  * @plugins: each as for modreg_unregister_plugin().
  * @num: number of @plugins.
  *
- * If one is refused, none is removed.
+ * If one is refused, none is removed. One that was unlinked when its owner
+ * was unloaded is not refused.
  *
  * Context: May sleep.
- * Return: As modreg_unregister_plugin(); -EBUSY also if a plugin occurs twice.
+ * Return: As modreg_unregister_plugin(); -EBUSY also if a plugin occurs twice, and -ENODEV
+ * if any had been unlinked when its owner was unloaded: the others were removed, and all of
+ * @plugins are released.
  */
 int modreg_unregister_plugins(struct modreg_plugin **plugins, unsigned int num);
 

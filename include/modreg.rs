@@ -49,14 +49,18 @@ use core::{
         Deref,
         Range, //
     },
-    ptr::NonNull,
+    ptr::{
+        self,
+        NonNull, //
+    },
     slice, //
 };
 use kernel::{
     bindings::{
         exception_table_entry,
+        kernel_param,
         kernel_param_ops,
-        param_ops_int,
+        kstrtoint,
         strlen, //
     },
     error::{
@@ -64,7 +68,10 @@ use kernel::{
         to_result, //
     },
     prelude::*,
-    sync::atomic::Atomic,
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    },
     time::{
         delay::fsleep,
         Delta, //
@@ -206,10 +213,34 @@ pub(crate) struct Param<'a>(bindings::modreg_param, PhantomData<&'a CStr>);
 
 impl<'a> Param<'a> {
     /// Creates a parameter that sets an integer, as `module_param(…, int, …)`.
+    ///
+    /// `param_ops_int` would not do, since it stores without an atomic access.
     pub(crate) fn int(name: &'a CStr, value: &'a Atomic<i32>) -> Self {
-        // SAFETY: `param_ops_int` stores an `int` to its argument, which is `value`'s and valid
-        // during `'a`.
-        unsafe { Self::new(name, &raw const param_ops_int, value.as_ptr().cast()) }
+        static OPS: kernel_param_ops = kernel_param_ops {
+            flags: 0,
+            set: Some(set),
+            get: None,
+            free: None,
+        };
+
+        /// # Safety
+        ///
+        /// `value` must be a string, and the parameter's argument an `Atomic<i32>`.
+        unsafe extern "C" fn set(value: *const c_char, param: *const kernel_param) -> c_int {
+            let mut parsed = 0;
+            // SAFETY: By the safety requirements, `value` is a string; `parsed` is valid for writes.
+            let err = unsafe { kstrtoint(value, 0, &mut parsed) };
+            if err == 0 {
+                // SAFETY: By the safety requirements, the argument is an `Atomic<i32>`.
+                let to = unsafe { &*(*param).__bindgen_anon_1.arg.cast::<Atomic<i32>>() };
+                to.store(parsed, Relaxed);
+            }
+            err
+        }
+
+        // SAFETY: `set()` gets `value`, which is valid during `'a`. modreg passes it no null value,
+        // since `OPS` has no flag for that.
+        unsafe { Self::new(name, &OPS, ptr::from_ref(value).cast_mut().cast()) }
     }
 
     /// Creates a parameter that `ops` parses.
@@ -389,6 +420,12 @@ impl<'a> Builder<'a> {
         self
     }
 
+    /// Keeps the plugin's life out of the log; errors are still logged.
+    pub(crate) fn quiet(mut self) -> Self {
+        self.desc.flags |= bindings::modreg_plugin_flags_MODREG_QUIET;
+        self
+    }
+
     /// Registers the plugin, as `modreg_register_plugin()`, with callbacks on `data`.
     ///
     /// Context: May sleep.
@@ -455,7 +492,7 @@ impl<'a> Builder<'a> {
 ///
 /// # Invariants
 ///
-/// - `plugin` is registered.
+/// - `plugin` is the handle of a registration, which was not released.
 /// - `data` came from a box, and the plugin's callbacks use it.
 ///
 /// # Examples
@@ -505,9 +542,15 @@ impl<T: Plugin> Registration<T> {
     }
 
     /// Unregisters the plugin; if this returns `Ok`, `self` must not be used again.
+    ///
+    /// A plugin that was unlinked when its owner was unloaded is unregistered.
     fn try_unregister(&self) -> Result {
-        // SAFETY: By the type invariants, `plugin` is registered.
-        to_result(unsafe { bindings::modreg_unregister_plugin(self.plugin.as_ptr()) })
+        // SAFETY: By the type invariants, `plugin` is a handle that was not released.
+        let result = to_result(unsafe { bindings::modreg_unregister_plugin(self.plugin.as_ptr()) });
+        match result {
+            Err(ENODEV) => Ok(()),
+            result => result,
+        }
     }
 }
 

@@ -7,17 +7,18 @@ use crate::{
         lookup,
         plugin::{
             list::PLUGINS,
-            Plugin,
+            PluginRef,
             State, //
         },
     },
     primitives::{
-        debugfs::{
+        cstr::ThinCStr,
+        debugfs_listing::{
             seq_symbol,
-            Dir,
-            Listing,
-            Question, //
+            Listing, //
         },
+        debugfs_question::Question,
+        exit::Undo,
         preempt::PreemptGuard, //
     },
 };
@@ -26,22 +27,28 @@ use core::{
     fmt::Write as _, //
 };
 use kernel::{
+    bindings::KSYM_NAME_LEN,
     prelude::*,
     seq_file::{
         seq_print,
         SeqFile, //
     },
-    str::Formatter,
-    sync::Arc, //
+    str::Formatter, //
 };
 
-/// Creates the files in `/sys/kernel/debug/modreg`, which exist until the result is dropped.
-pub(crate) fn create() -> Dir {
-    let dir = Dir::new(c"modreg");
+/// Creates the files in `/sys/kernel/debug/modreg`, which exist until the module's exit.
+///
+/// # Errors
+///
+/// `ENOMEM` if out of memory.
+///
+/// Context: May sleep.
+pub(crate) fn create(undo: &mut Undo) -> Result {
+    let dir = undo.debugfs_dir(c"modreg")?;
     dir.listing::<Plugins>(c"plugins");
     dir.listing::<Kallsyms>(c"kallsyms");
     dir.question::<Resolve>(c"resolve");
-    dir
+    Ok(())
 }
 
 /// Returns the registered plugins, newest first.
@@ -50,7 +57,7 @@ pub(crate) fn create() -> Dir {
 /// up no writer. A plugin that is unregistered meanwhile has no tables.
 ///
 /// Context: May sleep.
-fn snapshot() -> Result<KVVec<Arc<Plugin>>> {
+fn snapshot() -> Result<KVVec<PluginRef>> {
     loop {
         let count = PLUGINS.iter(&PreemptGuard::new()).count();
         let mut plugins = KVVec::with_capacity(count.wrapping_add(16), GFP_KERNEL)?;
@@ -67,7 +74,7 @@ fn snapshot() -> Result<KVVec<Arc<Plugin>>> {
 /// The file `plugins`, with the columns of `/proc/modules`.
 struct Plugins {
     show_values: bool,
-    plugins: KVVec<Arc<Plugin>>,
+    plugins: KVVec<PluginRef>,
     at: usize,
 }
 
@@ -109,8 +116,8 @@ impl Listing for Plugins {
             state,
             if self.show_values { tables.base() } else { 0 }
         );
-        if plugin.owner().is_some_and(|m| m.taints() != 0) {
-            seq_print!(m, " {}", plugin.flags());
+        if tables.owner.taints() != 0 {
+            seq_print!(m, " {}", plugin.flags(tables));
         }
         seq_print!(m, "\n");
     }
@@ -119,7 +126,7 @@ impl Listing for Plugins {
 /// The file `kallsyms`, with the columns of `/proc/kallsyms`.
 struct Kallsyms {
     show_values: bool,
-    plugins: KVVec<Arc<Plugin>>,
+    plugins: KVVec<PluginRef>,
     /// The position: a plugin, and one of its symbols.
     at: (usize, u32),
     /// The same position, counted over all plugins.
@@ -205,20 +212,27 @@ impl Question for Resolve {
         };
         let shown = if show_values { addr } else { 0 };
         match lookup::address_lookup(addr, &guard) {
-            Some((plugin, Some(at))) => answer.write_fmt(fmt!(
-                "0x{:016x} {}+{:#x}/{:#x} [{}]\n",
-                shown,
-                at.name.to_cstr(),
-                at.offset,
-                at.size,
-                plugin.name()
-            ))?,
+            Some((plugin, Some(at))) => {
+                let mut name = [0u8; KSYM_NAME_LEN as usize];
+                at.name.copy_to(&mut name);
+                answer.write_fmt(fmt!(
+                    "0x{:016x} {}+{:#x}/{:#x} [{}]\n",
+                    shown,
+                    ThinCStr::from(&name),
+                    at.offset,
+                    at.size,
+                    plugin.name()
+                ))?;
+            }
             Some((plugin, None)) => {
                 answer.write_fmt(fmt!("0x{:016x} [{}]\n", shown, plugin.name()))?
             }
             // An absolute or per-CPU symbol lies in no region.
             None if text.starts_with("0x") => return Err(ENOENT),
-            None => answer.write_fmt(fmt!("0x{:016x} {}\n", shown, text))?,
+            None => {
+                let name = ThinCStr::from(question);
+                answer.write_fmt(fmt!("0x{:016x} {}\n", shown, name))?;
+            }
         }
         Ok(())
     }

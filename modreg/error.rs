@@ -45,9 +45,7 @@ impl From<InvalidName> for Refusal {
     fn from(invalid: InvalidName) -> Self {
         match invalid {
             InvalidName::Empty => Self::new(EINVAL, "empty name"),
-            InvalidName::Character => {
-                Self::new(EINVAL, "blank, ':' or unprintable byte in the name")
-            }
+            InvalidName::Character => Self::new(EINVAL, "a character in the name is not allowed"),
             InvalidName::TooLong => Self::new(enametoolong(), "name too long"),
         }
     }

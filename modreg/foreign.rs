@@ -70,8 +70,8 @@ pub(crate) struct Foreign {
 /// - `EFAULT` where code, or a byte of the 16 behind it, cannot be read.
 ///
 /// Context: May sleep.
-pub(crate) fn check(region: &mut Region, owner: Option<Module>) -> Result<(), Refusal> {
-    if owner.is_some_and(|m| m.contains(region.base, region.size)) {
+pub(crate) fn check(region: &mut Region, owner: &Module) -> Result<(), Refusal> {
+    if owner.contains(region.base, region.size) {
         return Ok(());
     }
     region.foreign = true;

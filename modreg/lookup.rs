@@ -31,7 +31,10 @@ use crate::{
             Tables, //
         },
     },
-    primitives::preempt::PreemptGuard,
+    primitives::{
+        cstr::ThinCStr,
+        preempt::PreemptGuard, //
+    },
 };
 use core::{
     ffi::CStr,
@@ -46,7 +49,7 @@ use kernel::{
 fn plugins<'g>(guard: &'g PreemptGuard) -> impl Iterator<Item = (&'g Plugin, &'g Tables)> {
     PLUGINS
         .iter(guard)
-        .filter_map(move |p| Some((&**p, p.tables(guard)?)))
+        .filter_map(move |p| Some((&***p, p.tables(guard)?)))
 }
 
 /// An exported symbol.
@@ -76,7 +79,7 @@ pub(crate) fn find_symbol<'g>(
                 pr_warn!(
                     "{}:{} is for GPL-compatible callers only\n",
                     plugin.name(),
-                    name
+                    ThinCStr::from(name)
                 );
             }
             return None;
@@ -101,6 +104,30 @@ pub(crate) fn address_lookup(
         region,
     } = Index::find(addr, guard)?;
     Some((plugin, tables.symtab.find(addr, region)))
+}
+
+/// Where an address lies in a symbol.
+pub(crate) struct At {
+    /// Bytes from the symbol to the address.
+    pub(crate) offset: usize,
+    /// Bytes from the symbol to the next one or to its region's end.
+    pub(crate) size: usize,
+}
+
+/// Finds the plugin that `addr` lies in and its symbol, as [`address_lookup`], and copies the
+/// symbol's name.
+///
+/// The memory that the plugin has borrowed may be gone; it has no symbol then.
+///
+/// Context: Any, NMI included.
+pub(crate) fn address_lookup_nofault<'g>(
+    addr: usize,
+    name: &mut [u8],
+    guard: &'g PreemptGuard,
+) -> Option<(&'g Plugin, Option<At>)> {
+    let found = Index::find(addr, guard)?;
+    let at = found.tables.symtab.find_nofault(addr, found.region, name);
+    Some((found.plugin, at.map(|(offset, size)| At { offset, size })))
 }
 
 /// The `n`-th symbol over all plugins, newest first, as `module_get_kallsym()`.

@@ -16,8 +16,9 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// - The bytes before the first NUL are printable ASCII without blank and ':'; the latter separates
-///   a plugin's name from a symbol's.
+/// - The bytes before the first NUL are printable ASCII without blank, ':', brackets and
+///   parentheses: ':' separates a plugin's name from a symbol's, the others enclose it or its
+///   letters where it is printed.
 /// - There is at least one such byte.
 /// - All bytes from the first NUL on are NUL; the last byte is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,7 +46,8 @@ impl Name {
         if bytes.is_empty() {
             return Err(InvalidName::Empty);
         }
-        if !bytes.iter().all(|&b| b.is_ascii_graphic() && b != b':') {
+        let allowed = |&b: &u8| b.is_ascii_graphic() && !b":[]()".contains(&b);
+        if !bytes.iter().all(allowed) {
             return Err(InvalidName::Character);
         }
         let mut this = Self([0; bindings::MODREG_NAME_LEN as usize]);

@@ -16,7 +16,8 @@ use crate::modreg::{
 use kernel::{
     bindings::tracepoint,
     jump_label::static_branch_unlikely,
-    prelude::*, //
+    prelude::*,
+    str::CString, //
 };
 
 /// Bindings to the tracepoints.
@@ -92,6 +93,14 @@ pub(crate) fn plugin_content(plugin: &Plugin, full: &Tables, core: Option<&Table
             if stays {
                 kept = kept.wrapping_add(1);
             }
+            // A name that the module loader accepts must not break the line that shows the event.
+            let escaped;
+            let name = if symbol.name.is_graphic() {
+                symbol.name.to_cstr()
+            } else {
+                escaped = CString::try_from_fmt(fmt!("{}", symbol.name));
+                escaped.as_deref().unwrap_or(c"?")
+            };
             let region = full.regions.iter().find(|r| r.contains(symbol.value));
             let found = region.and_then(|region| full.symtab.find(symbol.value, region));
             trace!(plugin_symbol(
@@ -100,7 +109,7 @@ pub(crate) fn plugin_content(plugin: &Plugin, full: &Tables, core: Option<&Table
                 found.map_or(0, |found| found.size),
                 symbol.shown_letter(),
                 if stays { 0 } else { INIT },
-                symbol.name.to_cstr().as_char_ptr()
+                name.as_char_ptr()
             ));
         }
     }

@@ -139,6 +139,16 @@ impl<T> MaybeOwned<T> {
     }
 }
 
+impl<T> MaybeOwned<T> {
+    /// Returns the address of element `i`, or [`None`] if it is past the end.
+    ///
+    /// The element is not read.
+    pub(crate) fn address(&self, i: u32) -> Option<usize> {
+        let i = i as usize;
+        (i < self.len()).then(|| self.as_ptr().wrapping_add(i).addr())
+    }
+}
+
 impl<T> Deref for MaybeOwned<T> {
     type Target = [T];
 

@@ -2,7 +2,11 @@
 
 //! Callbacks into C code.
 
-use kernel::prelude::*;
+use super::bindings;
+use kernel::{
+    prelude::*,
+    task::might_sleep, //
+};
 
 /// A C function, which may be missing, and its argument.
 ///
@@ -60,7 +64,24 @@ impl<R> Callback<R> {
     ///
     /// Context: May sleep.
     pub(crate) fn call(&self) -> Option<R> {
+        might_sleep();
         // SAFETY: By the type invariants, `func` may be called with `data` in this context.
         self.func.map(|f| unsafe { f(self.data) })
     }
+}
+
+/// Calls `f`, which runs code of others, and continues in a context that may sleep.
+///
+/// If `f` leaves preemption or interrupts disabled, or a read-side critical section of RCU open,
+/// this ends that, as `do_one_initcall()`. Returns `false` beside the result then.
+///
+/// Context: May sleep.
+pub(crate) fn sleepably<R>(f: impl FnOnce() -> R) -> (R, bool) {
+    might_sleep();
+    // SAFETY: An FFI call with no additional requirements.
+    let count = unsafe { bindings::preempt_count() };
+    let result = f();
+    // SAFETY: The caller could sleep, with this preemption count.
+    let left = unsafe { bindings::restore_context(count) };
+    (result, left)
 }

@@ -7,6 +7,7 @@
 //! These are for tables of names, which are compared and copied far more often than measured. Where
 //! the length is known, use [`CStr`].
 
+use super::borrowed::MaybeOwned;
 use core::{
     cmp::Ordering,
     ffi::CStr,
@@ -17,6 +18,10 @@ use core::{
 };
 use kernel::{
     bindings,
+    fmt::{
+        self,
+        Write as _, //
+    },
     prelude::*, //
 };
 
@@ -93,6 +98,13 @@ impl<'a> ThinCStr<'a> {
         }
     }
 
+    /// Returns whether the string consists of letters, digits and punctuation of ASCII.
+    ///
+    /// Others cannot be printed as they are, or break a line into other columns.
+    pub(crate) fn is_graphic(self) -> bool {
+        self.to_cstr().to_bytes().iter().all(u8::is_ascii_graphic)
+    }
+
     /// Compares the bytes, as `strcmp()`.
     #[inline]
     pub(crate) fn cmp(self, other: ThinCStr<'_>) -> Ordering {
@@ -111,18 +123,19 @@ impl<'a> ThinCStr<'a> {
     }
 }
 
-/// Returns a hash of the string's bytes, as `full_name_hash()`.
-///
-/// # Examples
-///
-/// ```
-/// assert_eq!(full_name_hash(c"filter"), full_name_hash(c"filter"));
-/// ```
-#[inline]
-pub(crate) fn full_name_hash(s: &CStr) -> u32 {
-    let len = s.count_bytes() as u32;
-    // SAFETY: `s` is valid for reads of `len` bytes. The salt is not dereferenced.
-    unsafe { bindings::full_name_hash(core::ptr::null(), s.as_char_ptr(), len) }
+impl fmt::Display for ThinCStr<'_> {
+    /// Writes the letters, digits and punctuation of ASCII as they are, and every other byte as
+    /// "\xHH": a name cannot break the line that it is printed in.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for &b in self.to_cstr().to_bytes() {
+            if b.is_ascii_graphic() {
+                f.write_char(b.into())?;
+            } else {
+                f.write_fmt(fmt!("\\x{:02x}", b))?;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl<'a, const N: usize> From<&'a [u8; N]> for ThinCStr<'a> {
@@ -164,7 +177,20 @@ impl<'a> From<&'a CStr> for ThinCStr<'a> {
 /// ```
 pub(crate) struct StrTab<B>(B);
 
-impl<B: Deref<Target = [u8]>> StrTab<B> {
+/// Bytes that do not change and stay where they are.
+///
+/// # Safety
+///
+/// While a value is borrowed or owned, each [`Deref::deref`] of it must return the same bytes.
+pub(crate) unsafe trait StableBytes: Deref<Target = [u8]> {}
+
+// SAFETY: The bytes are borrowed, so they do not change.
+unsafe impl StableBytes for &[u8] {}
+
+// SAFETY: By the type invariants of `MaybeOwned`, its elements do not change.
+unsafe impl StableBytes for MaybeOwned<u8> {}
+
+impl<B: StableBytes> StrTab<B> {
     /// Where the bytes are.
     pub(crate) const BYTES: usize = offset_of!(Self, 0);
 
@@ -172,6 +198,14 @@ impl<B: Deref<Target = [u8]>> StrTab<B> {
     pub(crate) fn new(bytes: B) -> Option<Self> {
         // INVARIANT: Checked here.
         matches!(bytes.last(), None | Some(0)).then_some(Self(bytes))
+    }
+
+    /// Returns the address of the string at `offset`, or [`None`] if `offset` is past the end.
+    ///
+    /// The bytes are not read.
+    pub(crate) fn address(&self, offset: u32) -> Option<usize> {
+        let offset = offset as usize;
+        (offset < self.0.len()).then(|| self.0.as_ptr().addr().wrapping_add(offset))
     }
 
     /// Returns the string at `offset`, or the empty string if `offset` is past the end.

@@ -20,7 +20,10 @@
 
 use super::{
     bindings as helpers,
-    module::Pin,
+    module::{
+        Module,
+        ModulePin, //
+    },
     preempt::PreemptGuard, //
 };
 use core::{
@@ -182,7 +185,7 @@ pub(crate) struct Removed(());
 #[must_use = "a hook that is dropped can never be taken out"]
 pub(crate) struct Registration {
     ops: ManuallyDrop<KBox<Opaque<bindings::ftrace_ops>>>,
-    pin: ManuallyDrop<Pin>,
+    pin: ManuallyDrop<ModulePin>,
     name: &'static CStr,
 }
 
@@ -248,7 +251,7 @@ pub(crate) fn register<H: Hook>() -> Result<Registration> {
 
     // By address, since a filter by name matches the functions of that name in modules too.
     let ip = function_address(H::NAME)?;
-    let pin = Pin::new().ok_or(ENODEV)?;
+    let pin = Module::this().try_pin().ok_or(ENODEV)?;
     let ops = KBox::new(
         Opaque::new(bindings::ftrace_ops {
             func: Some(callback::<H>),

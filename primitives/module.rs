@@ -11,11 +11,13 @@ use super::{
 };
 use core::{
     ffi::CStr,
+    ops::Deref,
     ptr::NonNull, //
 };
 use kernel::{
     bindings,
-    str::CStrExt as _, //
+    str::CStrExt as _,
+    types::Opaque, //
 };
 
 /// A module's state, as `enum module_state`.
@@ -42,77 +44,92 @@ impl ModuleState {
     }
 }
 
-/// A loaded module.
+/// A kernel module that is loaded, as `struct module`.
 ///
-/// # Invariants
-///
-/// The pointer leads to a module that stays loaded while this or a copy exists.
+/// It is used through references only, which live no longer than the module is known to stay.
 ///
 /// # Examples
 ///
 /// ```
-/// // SAFETY: This module stays loaded while its code runs.
-/// let this = unsafe { Module::new(module.as_ptr()) }.ok_or(ENODEV)?;
+/// let this = Module::this();
 /// assert!(this.state() == ModuleState::Coming);
 /// pr_info!("taints of {}: {:#x}\n", this.name().to_str()?, this.taints());
 ///
-/// assert!(this.try_get());
-/// this.put();
+/// let pin = this.try_pin().ok_or(ENODEV)?;
+/// // It can be unloaded again.
+/// drop(pin);
 /// # Ok::<(), Error>(())
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Module(NonNull<bindings::module>);
+#[repr(transparent)]
+pub(crate) struct Module(Opaque<bindings::module>);
 
-// SAFETY: By the type invariants the module stays loaded, and each method may be called by any
-// thread.
+// SAFETY: The functions below may be called by any thread, in any context.
 unsafe impl Send for Module {}
 
-// SAFETY: By the type invariants the module stays loaded, and each method may be called by any
-// thread.
+// SAFETY: The functions below may be called by any thread, in any context.
 unsafe impl Sync for Module {}
 
+/// The identity of a module, which tells it from others while both are loaded.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ModuleId(usize);
+
 impl Module {
-    /// Borrows a module, or returns [`None`] if `ptr` is null, which stands for built-in code.
+    /// Returns the module at `ptr`, or [`None`] for null.
     ///
     /// # Safety
     ///
-    /// `ptr` must be null or lead to a module that stays loaded while the result or a copy exists.
-    pub(crate) unsafe fn new(ptr: *mut bindings::module) -> Option<Self> {
-        // INVARIANT: By the safety requirements, a `ptr` that is not null leads to a module that
-        // stays loaded.
-        NonNull::new(ptr).map(Self)
+    /// `ptr` must be null or a module that stays loaded during `'a`.
+    pub(crate) unsafe fn from_raw<'a>(ptr: *mut bindings::module) -> Option<&'a Self> {
+        // SAFETY: By the safety requirements `ptr` is null or valid during `'a`. A `Module` is a
+        // `struct module`.
+        unsafe { ptr.cast::<Self>().as_ref() }
     }
 
-    /// Returns the module's address.
-    pub(crate) fn as_ptr(self) -> *mut bindings::module {
-        self.0.as_ptr()
+    /// Returns the module that this code is part of, as `THIS_MODULE`.
+    pub(crate) fn this() -> &'static Self {
+        // SAFETY: This is the `struct module` of the code that runs here, which stays loaded while
+        // it runs.
+        unsafe { &*THIS_MODULE.cast::<Self>() }
+    }
+
+    /// Returns a pointer to the `struct module`.
+    pub(crate) fn as_ptr(&self) -> *mut bindings::module {
+        self.0.get()
+    }
+
+    /// Returns the module's identity.
+    pub(crate) fn id(&self) -> ModuleId {
+        ModuleId(self.as_ptr().addr())
     }
 
     /// Returns the module's state.
-    pub(crate) fn state(self) -> ModuleState {
-        // SAFETY: By the type invariants, the pointer leads to a loaded module.
+    ///
+    /// Context: Any, NMI included.
+    pub(crate) fn state(&self) -> ModuleState {
+        // SAFETY: `self` is a loaded module.
         ModuleState::from_raw(unsafe { helpers::module_state(self.as_ptr()) } as u32)
     }
 
     /// Returns the module's name.
     pub(crate) fn name(&self) -> &CStr {
-        // SAFETY: By the type invariants, the pointer leads to a loaded module. Its name ends in
-        // NUL and does not change.
+        // SAFETY: `self` is a loaded module. The loader ends the name in NUL and does not change it.
         unsafe { CStr::from_char_ptr((&raw const (*self.as_ptr()).name).cast()) }
     }
 
     /// Returns the module's taint flags.
-    pub(crate) fn taints(self) -> usize {
-        // SAFETY: By the type invariants, the pointer leads to a loaded module.
+    ///
+    /// Context: Any, NMI included.
+    pub(crate) fn taints(&self) -> usize {
+        // SAFETY: `self` is a loaded module.
         unsafe { (&raw const (*self.as_ptr()).taints).read_volatile() }
     }
 
-    /// Returns the address and the size of the module's memory of one type.
-    pub(crate) fn memory(self, kind: bindings::mod_mem_type) -> (usize, usize) {
-        // SAFETY: By the type invariants, the pointer leads to a loaded module.
+    /// Returns the first address and the size of the module's memory of one type.
+    pub(crate) fn memory(&self, kind: bindings::mod_mem_type) -> (usize, usize) {
+        // SAFETY: `self` is a loaded module, which has an entry for each type.
         let memory = unsafe { (&raw const (*self.as_ptr()).mem).cast::<bindings::module_memory>() };
-        // SAFETY: `mem` has an entry for each type. The loader changes only those of init memory,
-        // after the LIVE event.
+        // SAFETY: As above. The loader changes only the entries of init memory, after the LIVE
+        // event.
         let memory = unsafe { memory.add(kind as usize).read() };
         (memory.base as usize, memory.size as usize)
     }
@@ -120,7 +137,7 @@ impl Module {
     /// Returns whether a range lies in one piece of the module's memory, as `within_module()`.
     ///
     /// Context: Any, NMI included.
-    pub(crate) fn contains(self, base: usize, size: usize) -> bool {
+    pub(crate) fn contains(&self, base: usize, size: usize) -> bool {
         (0..bindings::mod_mem_type_MOD_MEM_NUM_TYPES).any(|kind| {
             let (start, len) = self.memory(kind);
             let at = base.wrapping_sub(start);
@@ -128,15 +145,15 @@ impl Module {
         })
     }
 
-    /// Returns the module's symbol table: with `init` the one of its init, otherwise the one that
+    /// Returns the module's symbol table: the one that it has during its init, or the one that
     /// stays.
     ///
     /// # Safety
     ///
-    /// With `init`, the module must be COMING until this returns.
-    pub(crate) unsafe fn kallsyms(self, init: bool) -> bindings::mod_kallsyms {
-        // SAFETY: By the type invariants, the pointer leads to a loaded module. By the safety
-        // requirements, `kallsyms` is read only while it leads to the init table.
+    /// With `init`, the module must be COMING and stay so during the call.
+    pub(crate) unsafe fn kallsyms(&self, init: bool) -> bindings::mod_kallsyms {
+        // SAFETY: `self` is a loaded module. By the safety requirements its pointer to the init table
+        // is valid if it is read.
         unsafe {
             if init {
                 (*self.as_ptr()).kallsyms.read()
@@ -147,12 +164,16 @@ impl Module {
     }
 
     /// Returns the module's exported symbols.
-    pub(crate) fn ksymtab(self) -> Ksymtab {
-        // SAFETY: By the type invariants, the pointer leads to a loaded module. `flagstab` has
-        // `num_syms` bytes, which do not change while the module is loaded.
+    ///
+    /// # Safety
+    ///
+    /// The module must stay loaded while the result is used.
+    pub(crate) unsafe fn ksymtab(&self) -> Ksymtab {
+        // SAFETY: `self` is a loaded module. The loader made as many flags as symbols. Neither
+        // changes, and by the safety requirements they stay while the result is used.
         unsafe {
             let (syms, flags) = ((*self.as_ptr()).syms, (*self.as_ptr()).flagstab);
-            // INVARIANT: `syms` has `num_syms` entries, which do not change either.
+            // INVARIANT: As above.
             Ksymtab {
                 syms,
                 flags: Borrowed::new(flags, (*self.as_ptr()).num_syms as usize),
@@ -162,10 +183,14 @@ impl Module {
 
     /// Returns the module's exception table.
     ///
-    /// After the module's init, the loader moves the pointer past the entries of init code.
-    pub(crate) fn extable(self) -> Borrowed<bindings::exception_table_entry> {
-        // SAFETY: By the type invariants, the pointer leads to a loaded module. Its exception table
-        // has `num_exentries` entries, which do not change while the module is loaded.
+    /// After the module's init, the kernel moves the pointer past init entries.
+    ///
+    /// # Safety
+    ///
+    /// The module must stay loaded while the result is used.
+    pub(crate) unsafe fn extable(&self) -> Borrowed<bindings::exception_table_entry> {
+        // SAFETY: `self` is a loaded module, and by the safety requirements its entries stay while
+        // the result is used.
         unsafe {
             Borrowed::new(
                 (*self.as_ptr()).extable.cast_const(),
@@ -174,20 +199,100 @@ impl Module {
         }
     }
 
-    /// Takes a reference, as `try_module_get()`, or returns `false` if the module is unloading.
+    /// Pins the module, as `try_module_get()`.
+    ///
+    /// Returns [`None`] if it is being unloaded.
     ///
     /// Context: Any, NMI included.
-    pub(crate) fn try_get(self) -> bool {
-        // SAFETY: By the type invariants, the pointer leads to a loaded module.
-        unsafe { bindings::try_module_get(self.as_ptr()) }
+    pub(crate) fn try_pin(&self) -> Option<ModulePin> {
+        // SAFETY: `self` is a loaded module.
+        let pinned = unsafe { bindings::try_module_get(self.as_ptr()) };
+        // INVARIANT: The reference was just taken.
+        pinned.then(|| ModulePin(NonNull::from(&self.0)))
     }
 
-    /// Drops a reference that [`Module::try_get`] took, as `module_put()`.
+    /// Pins the module if it is LIVE, as `strong_try_module_get()`.
     ///
     /// Context: Any, NMI included.
-    pub(crate) fn put(self) {
-        // SAFETY: By the type invariants, the pointer leads to a loaded module.
-        unsafe { bindings::module_put(self.as_ptr()) }
+    pub(crate) fn try_pin_live(&self) -> Option<ModulePin> {
+        if self.state() != ModuleState::Live {
+            return None;
+        }
+        self.try_pin()
+    }
+
+    /// Lends the module to a structure that does not pin it.
+    ///
+    /// # Safety
+    ///
+    /// The module must stay loaded while the result is used.
+    pub(crate) unsafe fn lend(&self) -> LentModule {
+        // INVARIANT: By the safety requirements.
+        LentModule(NonNull::from(&self.0))
+    }
+}
+
+/// A module that stays loaded while this is used, though nothing pins it.
+///
+/// # Invariants
+///
+/// - The pointer is a loaded module.
+pub(crate) struct LentModule(NonNull<Opaque<bindings::module>>);
+
+// SAFETY: This gives access to a `Module` only, which is `Sync`.
+unsafe impl Send for LentModule {}
+
+// SAFETY: As above.
+unsafe impl Sync for LentModule {}
+
+impl Deref for LentModule {
+    type Target = Module;
+
+    fn deref(&self) -> &Module {
+        // SAFETY: By the type invariant this is a loaded module.
+        unsafe { self.0.cast().as_ref() }
+    }
+}
+
+/// A module that cannot be unloaded until this is dropped, as `module_put()`.
+///
+/// # Examples
+///
+/// ```
+/// let pin = Module::this().try_pin().ok_or(ENODEV)?;
+/// // `rmmod` says that the module is in use.
+/// drop(pin);
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// # Invariants
+///
+/// - The pointer is a module, and this owns a reference to it.
+#[must_use = "the module is pinned until this is dropped"]
+pub(crate) struct ModulePin(NonNull<Opaque<bindings::module>>);
+
+// SAFETY: Any thread may put the reference.
+unsafe impl Send for ModulePin {}
+
+// SAFETY: A shared reference gives access to nothing.
+unsafe impl Sync for ModulePin {}
+
+impl ModulePin {
+    /// Takes over a reference to `module` whose [`ModulePin`] was forgotten.
+    ///
+    /// # Safety
+    ///
+    /// There must be such a reference, and the caller must give it up.
+    pub(crate) unsafe fn from_forgotten(module: &Module) -> Self {
+        // INVARIANT: By the safety requirements this owns a reference.
+        Self(NonNull::from(&module.0))
+    }
+}
+
+impl Drop for ModulePin {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant this owns a reference to the module.
+        unsafe { bindings::module_put(self.0.as_ref().get()) };
     }
 }
 
@@ -201,9 +306,9 @@ impl Module {
 /// # Examples
 ///
 /// ```
+/// let this = Module::this();
 /// // SAFETY: This module stays loaded while its code runs.
-/// let this = unsafe { Module::new(module.as_ptr()) }.ok_or(ENODEV)?;
-/// let symbols = this.ksymtab();
+/// let symbols = unsafe { this.ksymtab() };
 /// for i in 0..symbols.len() {
 ///     let name = symbols.name(i).ok_or(EINVAL)?;
 ///     let (value, gpl_only) = symbols.value(i).ok_or(EINVAL)?;
@@ -258,9 +363,9 @@ impl Ksymtab {
 /// # Examples
 ///
 /// ```
+/// let this = Module::this();
 /// // SAFETY: This module stays loaded while its code runs.
-/// let this = unsafe { Module::new(module.as_ptr()) }.ok_or(ENODEV)?;
-/// let table = this.extable();
+/// let table = unsafe { this.extable() };
 /// // The loader has sorted it.
 /// assert!(table.is_sorted_by_key(ex_to_insn));
 /// # Ok::<(), Error>(())
@@ -303,34 +408,3 @@ extern "C" {
 ///
 /// `module::this_module()` of the kernel crate came with Linux 7.3 only.
 pub(crate) const THIS_MODULE: *mut bindings::module = (&raw const __this_module).cast_mut().cast();
-
-/// A reference to this module, which is not unloaded while this exists.
-///
-/// # Examples
-///
-/// ```
-/// let pin = Pin::new().ok_or(ENODEV)?;
-/// // `rmmod` says that the module is in use.
-/// drop(pin);
-/// # Ok::<(), Error>(())
-/// ```
-#[must_use = "the module is pinned until this is dropped"]
-pub(crate) struct Pin(());
-
-impl Pin {
-    /// Takes a reference to this module, as `try_module_get(THIS_MODULE)`, or returns [`None`] if
-    /// the module is unloading.
-    ///
-    /// Context: Any, NMI included.
-    pub(crate) fn new() -> Option<Self> {
-        // SAFETY: `THIS_MODULE` is loaded, since this is its code.
-        unsafe { bindings::try_module_get(THIS_MODULE) }.then_some(Self(()))
-    }
-}
-
-impl Drop for Pin {
-    fn drop(&mut self) {
-        // SAFETY: `THIS_MODULE` is loaded, and `new()` has taken the reference that is put here.
-        unsafe { bindings::module_put(THIS_MODULE) };
-    }
-}

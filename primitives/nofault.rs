@@ -46,6 +46,54 @@ pub(crate) fn is_readable(range: Range<usize>) -> bool {
     read_byte(last).is_some()
 }
 
+/// Copies the string at `addr` and its NUL to `buf`, truncated to what fits, as
+/// `strncpy_from_kernel_nofault()`.
+///
+/// Returns `false` if it cannot be read.
+///
+/// Context: Any, NMI included.
+///
+/// # Examples
+///
+/// ```
+/// let mut buf = [0; 4];
+/// assert!(copy_string(c"filter".as_ptr().addr(), &mut buf));
+/// assert_eq!(&buf, b"fil\0");
+/// assert!(!copy_string(8, &mut buf));
+/// ```
+pub(crate) fn copy_string(addr: usize, buf: &mut [u8]) -> bool {
+    let Some((nul, room)) = buf.split_last_mut() else {
+        return true;
+    };
+    *nul = 0;
+    for (i, to) in room.iter_mut().enumerate() {
+        match read_byte(addr.wrapping_add(i)) {
+            Some(byte) => *to = byte,
+            None => return false,
+        }
+        if *to == 0 {
+            break;
+        }
+    }
+    true
+}
+
+/// Returns the four bytes at `addr`, or [`None`] if they cannot be read.
+///
+/// Context: Any, NMI included.
+pub(crate) fn read_u32(addr: usize) -> Option<u32> {
+    let mut word = 0u32;
+    // SAFETY: `word` is valid for writes of its size. The source may be any address.
+    let err = unsafe {
+        bindings::copy_from_kernel_nofault(
+            (&raw mut word).cast(),
+            addr as *const c_void,
+            size_of::<u32>(),
+        )
+    };
+    (err == 0).then_some(word)
+}
+
 /// Returns the byte at `addr`, or [`None`] if it cannot be read, as `get_kernel_nofault()`.
 ///
 /// Context: Any, NMI included.

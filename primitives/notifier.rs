@@ -5,10 +5,14 @@
 //! C header: [`include/linux/notifier.h`](srctree/include/linux/notifier.h)
 
 use super::bindings as helpers;
-use super::module::{
-    notifier_state,
-    Module,
-    ModuleState, //
+use super::{
+    exit::Undo,
+    module::{
+        notifier_state,
+        Module,
+        ModuleState, //
+    },
+    vec::push_reserved, //
 };
 use core::ptr::NonNull;
 use kernel::{
@@ -36,19 +40,21 @@ unsafe impl Send for Registration {}
 // SAFETY: No method takes a shared reference.
 unsafe impl Sync for Registration {}
 
-impl Registration {
-    /// Adds `call` to a chain.
+impl Undo {
+    /// Adds `call` to a chain until the module's exit.
     ///
     /// # Safety
     ///
     /// - `register` must add a block to a chain that passes `call` the arguments that it requires.
     /// - `unregister` must remove the block from that chain, and wait for running calls.
-    unsafe fn new(
+    unsafe fn notifier(
+        &mut self,
         call: unsafe extern "C" fn(*mut bindings::notifier_block, c_ulong, *mut c_void) -> c_int,
         priority: i32,
         register: unsafe fn(*mut bindings::notifier_block) -> c_int,
         unregister: unsafe fn(*mut bindings::notifier_block),
-    ) -> Result<Self> {
+    ) -> Result {
+        self.notifiers.reserve(1, GFP_KERNEL)?;
         let nb = KBox::new(
             Opaque::new(bindings::notifier_block {
                 notifier_call: Some(call),
@@ -61,7 +67,8 @@ impl Registration {
         // the heap and is freed only after `drop()` has removed it.
         to_result(unsafe { register(nb.get()) })?;
         // INVARIANT: `register` has added `nb` to the chain.
-        Ok(Self { nb, unregister })
+        push_reserved(&mut self.notifiers, Registration { nb, unregister });
+        Ok(())
     }
 }
 
@@ -74,13 +81,19 @@ impl Drop for Registration {
 
 /// A callback on the module notifier chain.
 pub(crate) trait ModuleNotify {
-    /// Called when `module` has reached `state`; the module stays loaded until this returns.
+    /// The callback's place on the chain, as `notifier_block.priority`: higher ones come first.
+    const PRIORITY: i32;
+
+    /// Called when `module` goes to `state`; the module stays loaded until this returns.
+    ///
+    /// If a later callback on the chain refuses a module that is COMING, the earlier ones are told
+    /// that it is GOING. Its own state is COMING then.
     ///
     /// Context: May sleep.
-    fn module_state(module: Module, state: ModuleState);
+    fn module_state(module: &Module, state: ModuleState);
 }
 
-/// Adds `T` at the end of the module notifier chain, as `register_module_notifier()`.
+/// Adds `T` to the module notifier chain until the module's exit, as `register_module_notifier()`.
 ///
 /// Context: May sleep.
 ///
@@ -91,24 +104,29 @@ pub(crate) trait ModuleNotify {
 /// # Examples
 ///
 /// ```
-/// use crate::primitives::module::{Module, ModuleState};
+/// use crate::primitives::{
+///     exit::Undo,
+///     module::{Module, ModuleState},
+/// };
 ///
 /// struct Unloads;
 ///
 /// impl ModuleNotify for Unloads {
-///     fn module_state(module: Module, state: ModuleState) {
+///     const PRIORITY: i32 = 0;
+///
+///     fn module_state(module: &Module, state: ModuleState) {
 ///         if state == ModuleState::Going {
 ///             pr_info!("{} is unloaded\n", module.name().to_str().unwrap_or("?"));
 ///         }
 ///     }
 /// }
 ///
-/// let registration = register_module_notifier::<Unloads>()?;
-/// // No call runs after this.
-/// drop(registration);
-/// # Ok::<(), Error>(())
+/// /// To be called when the module is loaded.
+/// fn begin(undo: &mut Undo) -> Result {
+///     register_module_notifier::<Unloads>(undo)
+/// }
 /// ```
-pub(crate) fn register_module_notifier<T: ModuleNotify>() -> Result<Registration> {
+pub(crate) fn register_module_notifier<T: ModuleNotify>(undo: &mut Undo) -> Result {
     /// # Safety
     ///
     /// `module` must lead to a module that stays loaded until this returns.
@@ -119,7 +137,7 @@ pub(crate) fn register_module_notifier<T: ModuleNotify>() -> Result<Registration
     ) -> c_int {
         // SAFETY: By the safety requirements, `module` leads to a module that stays loaded until
         // the callback has returned.
-        if let Some(module) = unsafe { Module::new(module.cast()) } {
+        if let Some(module) = unsafe { Module::from_raw(module.cast()) } {
             T::module_state(module, notifier_state(action));
         }
         bindings::NOTIFY_OK as c_int
@@ -128,9 +146,9 @@ pub(crate) fn register_module_notifier<T: ModuleNotify>() -> Result<Registration
     // SAFETY: The two functions are of one chain, which passes a module that stays loaded, and
     // whose lock `unregister_module_notifier()` takes.
     unsafe {
-        Registration::new(
+        undo.notifier(
             call::<T>,
-            i32::MIN,
+            T::PRIORITY,
             |nb| bindings::register_module_notifier(nb),
             |nb| {
                 bindings::unregister_module_notifier(nb);
@@ -176,6 +194,8 @@ pub(crate) trait TroubleNotify {
 /// # Examples
 ///
 /// ```
+/// use crate::primitives::exit::Undo;
+///
 /// struct Report;
 ///
 /// impl TroubleNotify for Report {
@@ -186,11 +206,12 @@ pub(crate) trait TroubleNotify {
 ///     }
 /// }
 ///
-/// let registration = register_die_notifier::<Report>()?;
-/// drop(registration);
-/// # Ok::<(), Error>(())
+/// /// To be called when the module is loaded.
+/// fn begin(undo: &mut Undo) -> Result {
+///     register_die_notifier::<Report>(undo)
+/// }
 /// ```
-pub(crate) fn register_die_notifier<T: TroubleNotify>() -> Result<Registration> {
+pub(crate) fn register_die_notifier<T: TroubleNotify>(undo: &mut Undo) -> Result {
     /// # Safety
     ///
     /// `args` must point to a `struct die_args`.
@@ -221,7 +242,7 @@ pub(crate) fn register_die_notifier<T: TroubleNotify>() -> Result<Registration> 
     // SAFETY: The two functions are of one chain, which passes a `struct die_args`, and which
     // `unregister_die_notifier()` waits for.
     unsafe {
-        Registration::new(
+        undo.notifier(
             call::<T>,
             0,
             |nb| helpers::register_die_notifier(nb),
@@ -243,6 +264,8 @@ pub(crate) fn register_die_notifier<T: TroubleNotify>() -> Result<Registration> 
 /// # Examples
 ///
 /// ```
+/// use crate::primitives::exit::Undo;
+///
 /// struct Report;
 ///
 /// impl TroubleNotify for Report {
@@ -251,11 +274,12 @@ pub(crate) fn register_die_notifier<T: TroubleNotify>() -> Result<Registration> 
 ///     }
 /// }
 ///
-/// let registration = register_panic_notifier::<Report>()?;
-/// drop(registration);
-/// # Ok::<(), Error>(())
+/// /// To be called when the module is loaded.
+/// fn begin(undo: &mut Undo) -> Result {
+///     register_panic_notifier::<Report>(undo)
+/// }
 /// ```
-pub(crate) fn register_panic_notifier<T: TroubleNotify>() -> Result<Registration> {
+pub(crate) fn register_panic_notifier<T: TroubleNotify>(undo: &mut Undo) -> Result {
     /// # Safety
     ///
     /// None: no argument is used.
@@ -273,7 +297,7 @@ pub(crate) fn register_panic_notifier<T: TroubleNotify>() -> Result<Registration
     // SAFETY: The two functions are of one chain, which the second one waits for. `call` uses no
     // argument.
     unsafe {
-        Registration::new(
+        undo.notifier(
             call::<T>,
             0,
             |nb| {

@@ -35,13 +35,15 @@ use kernel::types::NotThreadSafe;
 pub(crate) struct PreemptGuard(NotThreadSafe);
 
 impl PreemptGuard {
-    /// Disables preemption until the guard is dropped, as `preempt_disable()`.
+    /// Disables preemption until the guard is dropped, as `preempt_disable_notrace()`.
+    ///
+    /// Tracers are readers too, so what a reader calls must not be traced.
     ///
     /// Context: Any, NMI included.
     #[inline]
     pub(crate) fn new() -> Self {
         // SAFETY: An FFI call with no additional requirements.
-        unsafe { bindings::preempt_disable() };
+        unsafe { bindings::preempt_disable_notrace() };
         // INVARIANT: Preemption was disabled above.
         Self(NotThreadSafe)
     }
@@ -51,7 +53,7 @@ impl Drop for PreemptGuard {
     #[inline]
     fn drop(&mut self) {
         // SAFETY: By the type invariants, the current CPU's preemption count includes this guard.
-        unsafe { bindings::preempt_enable() };
+        unsafe { bindings::preempt_enable_notrace() };
     }
 }
 

@@ -30,11 +30,15 @@ use core::{
     },
 };
 use kernel::{
-    alloc::AllocError,
+    alloc::{
+        AllocError,
+        Allocator, //
+    },
     bindings,
     prelude::*,
     sync::{
         atomic::{
+            Acquire,
             Atomic,
             Relaxed,
             Release, //
@@ -42,7 +46,8 @@ use kernel::{
         GlobalGuard,
         GlobalLockBackend, //
     },
-    types::Opaque,
+    task::might_sleep,
+    types::Opaque, //
 };
 
 /// Evidence that the global lock `B` is held during `'a`.
@@ -176,7 +181,7 @@ unsafe impl<A: Retire, B: Retire> Retire for (A, B) {
 }
 
 // SAFETY: The members alone give their values back.
-unsafe impl<R: Retire> Retire for KVec<R> {
+unsafe impl<R: Retire, A: Allocator> Retire for Vec<R, A> {
     type Output = ();
 
     unsafe fn reclaim(self) {
@@ -250,28 +255,75 @@ impl<T: Send> Drop for Retired<T> {
     fn drop(&mut self) {
         /// # Safety
         ///
-        /// `head` must be the first member of an owned `RcuBox<T>` that came from a `KBox`.
+        /// `head` must be the first member of an owned `RcuBox<T>` that came from a `KBox`, and that
+        /// no reader uses.
         unsafe extern "C" fn free<T>(head: *mut bindings::callback_head) {
             // SAFETY: By the safety requirements, `head` is the first member of an owned
             // `RcuBox<T>` that came from a `KBox`.
             drop(unsafe { KBox::from_raw(head.cast::<RcuBox<T>>()) });
+            end_callback();
         }
 
         let head = self.0.cast::<bindings::callback_head>().as_ptr();
         // SAFETY: `head` is the first member of a `repr(C)` type. By the type invariants, it is
         // owned, came from a `KBox` and is unpublished, so after a grace period no reader uses it.
         // `T` is `Send`, so another thread may drop it.
-        unsafe { bindings::call_rcu(head, Some(free::<T>)) };
+        unsafe { call_rcu(head, free::<T>) };
+    }
+}
+
+/// The number of callbacks that RCU was given and that have not ended.
+static CALLBACKS: Atomic<i32> = Atomic::new(0);
+
+/// Lets RCU call `func` after a grace period.
+///
+/// # Safety
+///
+/// The caller must own `head`, which must stay until `func` is called with it. `func` must be
+/// callable in any context then, and must call [`end_callback()`] last.
+pub(super) unsafe fn call_rcu(
+    head: *mut bindings::callback_head,
+    func: unsafe extern "C" fn(*mut bindings::callback_head),
+) {
+    CALLBACKS.fetch_add(1, Relaxed);
+    // SAFETY: By the safety requirements, `head` stays until `func` is called with it.
+    unsafe { bindings::call_rcu(head, Some(func)) };
+}
+
+/// Ends a callback that [`call_rcu()`] was given.
+pub(super) fn end_callback() {
+    CALLBACKS.fetch_sub(1, Release);
+}
+
+/// Waits, when dropped, until all values are freed that RCU is to free.
+///
+/// This includes values whose freeing the freeing of others has begun. A module does so before its
+/// text goes, which the callbacks are part of; [`exit::Module`](super::exit::Module) sees to it.
+///
+/// Dropping this may sleep.
+pub(super) struct WaitForCallbacks;
+
+impl Drop for WaitForCallbacks {
+    fn drop(&mut self) {
+        loop {
+            // A callback may give RCU another one. The last one may still be returning.
+            let none = CALLBACKS.load(Acquire) == 0;
+            rcu_barrier();
+            if none {
+                break;
+            }
+        }
     }
 }
 
 /// Waits until every dropped [`Retired`] is freed, as `rcu_barrier()`.
 ///
-/// A module calls this before it is unloaded, since the RCU callbacks are in its text. The kernel
-/// crate has this function since Linux 7.3 only.
+/// What is freed with it, by RCU too, need not be. The kernel crate has this function since Linux 7.3
+/// only.
 ///
 /// Context: May sleep.
 pub(crate) fn rcu_barrier() {
+    might_sleep();
     // SAFETY: An FFI call with no additional requirements.
     unsafe { bindings::rcu_barrier() };
 }

@@ -31,6 +31,9 @@ pub(crate) struct Stopped(NotThreadSafe);
 /// handlers: `f` must keep intact what they read. Another thread may run `f`, so `f` must be
 /// `Send`, which keeps a [`PreemptGuard`](super::preempt::PreemptGuard) out of it.
 ///
+/// Interrupts are disabled while `f` runs, so it must not allocate, nor may it free on `PREEMPT_RT`.
+/// Therefore `f` is an [`FnMut`], which cannot drop what it has captured.
+///
 /// No reader still uses what `f` returned as retired, so it is given back to the caller:
 ///
 /// - A reader with preemption disabled left its region before its CPU's stopper thread could run
@@ -41,13 +44,16 @@ pub(crate) struct Stopped(NotThreadSafe);
 ///   does not return, so an NMI that may have seen what `f` removed has returned as well. Later
 ///   NMIs do not find it (modelled in `tests/litmus/stop_machine-leave.litmus`).
 ///
-/// Must not be called from a CPU hotplug callback.
+/// Must not be called from a CPU hotplug callback, nor inside `cpus_read_lock()`.
 ///
 /// Context: May sleep.
 ///
 /// # Errors
 ///
-/// `EDEADLK`, with a line in the log, if the caller may not sleep: it would wait for itself.
+/// - `EDEADLK`, with a line in the log, if the caller may not sleep: it would wait for itself.
+/// - Those of the kernel's `stop_machine()`.
+///
+/// `f` has not run then.
 ///
 /// # Examples
 ///
@@ -64,9 +70,9 @@ pub(crate) struct Stopped(NotThreadSafe);
 /// let node = Node::new(7)?;
 /// let mut lock = LOCK.lock();
 /// let mut held = Held::new(&mut lock);
-/// let seven = NUMBERS.add(node, &mut held);
+/// let mut seven = Some(NUMBERS.add(node, &mut held));
 ///
-/// let node = stop_machine(|_stopped| seven.remove(&mut held))?;
+/// let node = stop_machine(|_stopped| seven.take().map(|seven| seven.remove(&mut held)))?;
 /// drop(lock);
 /// // No reader uses 7, which is freed at once.
 /// drop(node);
@@ -74,11 +80,11 @@ pub(crate) struct Stopped(NotThreadSafe);
 /// ```
 pub(crate) fn stop_machine<F, R>(f: F) -> Result<R::Output>
 where
-    F: FnOnce(&Stopped) -> R + Send,
+    F: FnMut(&Stopped) -> R + Send,
     R: Retire + Send,
 {
     struct Call<F, R> {
-        f: Option<F>,
+        f: F,
         ret: Option<R>,
     }
 
@@ -87,24 +93,19 @@ where
     /// `data` must point to a `Call<F, R>` that is used by nothing else during the call.
     unsafe extern "C" fn run<F, R>(data: *mut c_void) -> c_int
     where
-        F: FnOnce(&Stopped) -> R,
+        F: FnMut(&Stopped) -> R,
     {
         // SAFETY: By the safety requirements, `data` points to a `Call<F, R>` without other users.
         let call = unsafe { &mut *data.cast::<Call<F, R>>() };
-        if let Some(f) = call.f.take() {
-            // INVARIANT: This is the callback of `stop_machine()`.
-            call.ret = Some(f(&Stopped(NotThreadSafe)));
-        }
+        // INVARIANT: This is the callback of `stop_machine()`.
+        call.ret = Some((call.f)(&Stopped(NotThreadSafe)));
         0
     }
 
     if !can_stop_machine() {
         return Err(edeadlk());
     }
-    let mut call = Call {
-        f: Some(f),
-        ret: None,
-    };
+    let mut call = Call { f, ret: None };
     // SAFETY: `run` gets a pointer to `call`, which outlives the stop and is used by nothing else
     // until `stop_machine()` returns. `F` and `R` are `Send`, so another thread may call `f`.
     let err =
@@ -113,6 +114,16 @@ where
     // SAFETY: As shown in the documentation, every reader that may have found `ret` before `f`
     // unpublished it has dropped its guard.
     Ok(unsafe { ret.reclaim() })
+}
+
+/// Tells lockdep that [`stop_machine()`] may be called here.
+///
+/// A caller that holds a lock which it takes is reported, whether it is called or not.
+///
+/// Context: May sleep.
+pub(crate) fn might_stop_machine() {
+    // SAFETY: The caller may sleep.
+    unsafe { bindings::might_stop_machine() };
 }
 
 /// Returns whether [`stop_machine()`] may be called here, and logs a line if not.
@@ -131,7 +142,9 @@ where
 /// ```
 pub(crate) fn can_stop_machine() -> bool {
     let ok = preemptible();
-    if !ok {
+    if ok {
+        might_stop_machine();
+    } else {
         pr_err!("refused: stop_machine() where sleeping is not allowed (-EDEADLK)\n");
     }
     ok

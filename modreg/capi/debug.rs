@@ -7,7 +7,8 @@ use crate::{
         name::Name,
         plugin::{
             list::PLUGINS,
-            Plugin, //
+            Plugin,
+            PluginRef, //
         },
         tables::{
             region::Region,
@@ -22,6 +23,7 @@ use crate::{
         borrowed::MaybeOwned,
         cstr::StrTab,
         rcu::RcuBox,
+        rcu_counted::RcuCounted,
         rculist::{
             Node,
             RcuList, //
@@ -36,10 +38,7 @@ use bindings::{
 use core::mem::offset_of;
 use kernel::{
     bindings::Elf64_Sym,
-    sync::{
-        Arc,
-        Refcount, //
-    },
+    sync::Refcount, //
 };
 
 /// Bindings to `include/modreg_debug.h`.
@@ -56,7 +55,7 @@ mod bindings {
     include!(env!("MODREG_DEBUG_BINDINGS"));
 }
 
-/// Returns where the value is in what an [`Arc`] points to: behind the count of references.
+/// Returns where the value is in what an [`Arc`](kernel::sync::Arc) points to: behind the count of references.
 const fn in_arc<T>() -> usize {
     size_of::<Refcount>().next_multiple_of(align_of::<T>())
 }
@@ -65,7 +64,7 @@ const fn in_arc<T>() -> usize {
 const TABLES: usize = RcuBox::<Tables>::VALUE;
 const SYMTAB: usize = TABLES + offset_of!(Tables, symtab);
 const REGIONS: usize = TABLES + offset_of!(Tables, regions);
-const PLUGIN: usize = in_arc::<Plugin>();
+const PLUGIN: usize = RcuCounted::<Plugin>::VALUE;
 const SYMBOLS: usize = in_arc::<Symbols>();
 const STRINGS: usize = SYMBOLS + Symbols::NAMES + StrTab::<MaybeOwned<u8>>::BYTES;
 
@@ -86,7 +85,7 @@ static modreg_debug_info: Constant = Constant(DebugInfo {
     version: MODREG_DEBUG_VERSION,
     size: size_of::<DebugInfo>() as u32,
     plugins: RcuList::as_ptr(&PLUGINS),
-    node_plugin: Node::<Arc<Plugin>>::VALUE as u32,
+    node_plugin: Node::<PluginRef>::VALUE as u32,
     plugin_name: (PLUGIN + Plugin::NAME) as u32,
     plugin_name_size: size_of::<Name>() as u32,
     plugin_generation: (PLUGIN + Plugin::GENERATION) as u32,

@@ -8,6 +8,7 @@ use crate::{
     modreg::{
         bindings::{
             modreg_plugin_desc,
+            modreg_plugin_flags_MODREG_QUIET as QUIET,
             modreg_region,
             modreg_region_flags_MODREG_INIT as INIT,
             modreg_region_flags_MODREG_TEXT as TEXT,
@@ -26,11 +27,11 @@ use crate::{
         error::Refusal,
         foreign,
         name::Name,
-        plugin::Plugin,
+        plugin::PluginRef,
         registry::{
             self,
             Content,
-            Ownership, //
+            Request, //
         },
         tables::{
             exports::{
@@ -52,7 +53,10 @@ use crate::{
             MaybeOwned, //
         },
         callback::Callback,
-        cstr::StrTab,
+        cstr::{
+            StrTab,
+            ThinCStr, //
+        },
         errno::enametoolong,
         module::Module, //
     },
@@ -127,27 +131,43 @@ impl<'a> Start<'a> {
 /// # Safety
 ///
 /// `desc` must be as documented for `modreg_register_plugin()`.
-pub(super) unsafe fn register(desc: &modreg_plugin_desc) -> Result<Arc<Plugin>, Refusal> {
+pub(super) unsafe fn register(desc: &modreg_plugin_desc) -> Result<PluginRef, Refusal> {
     // SAFETY: `desc.name` is null or a string, as documented for `struct modreg_plugin_desc`.
     let name = unsafe { string(desc.name) }.ok_or(Refusal::new(EINVAL, "no name"))?;
     let name = Name::new(name)?;
-    // SAFETY: `desc.owner` is null or a loaded module, as documented for
-    // `struct modreg_plugin_desc`. Its GOING event removes the plugin, which has the result.
-    let owner = unsafe { Module::new(desc.owner) };
+    // SAFETY: `desc.owner` is null or a module that stays loaded during the call, as documented for
+    // `struct modreg_plugin_desc`.
+    let owner = unsafe { Module::from_raw(desc.owner) };
+    let owner = owner.ok_or(Refusal::new(EINVAL, "no owner"))?;
     // SAFETY: The parameters, arguments and callbacks of `desc` are as documented for
     // `struct modreg_plugin_desc`.
     let (start, exit) = unsafe { (Start::new(desc)?, Callback::new(desc.exit, desc.data)) };
-    let ownership = Ownership {
+    let request = Request {
+        name,
         owner,
-        follows: false,
+        follows_owner: false,
+        quiet: is_quiet(desc)?,
+        exit,
     };
     // SAFETY: The tables of `desc` are as documented for `struct modreg_plugin_desc`.
-    let content = || unsafe { content(desc) };
+    let content = || unsafe { content(desc, owner) };
     let start = start.map(|start| || start.run());
-    registry::register(name, ownership, exit, content, start)
+    registry::register(request, content, start)
 }
 
-/// Makes the tables of `desc`.
+/// Returns whether the life of the plugin is not logged.
+///
+/// # Errors
+///
+/// `EINVAL` if a flag is unknown.
+pub(super) fn is_quiet(desc: &modreg_plugin_desc) -> Result<bool, Refusal> {
+    if desc.flags & !QUIET != 0 {
+        return Err(Refusal::new(EINVAL, "unknown plugin flags"));
+    }
+    Ok(desc.flags & QUIET != 0)
+}
+
+/// Makes the tables of `desc`, a plugin of `owner`.
 ///
 /// # Errors
 ///
@@ -156,7 +176,7 @@ pub(super) unsafe fn register(desc: &modreg_plugin_desc) -> Result<Arc<Plugin>, 
 /// # Safety
 ///
 /// The tables of `desc` must be as documented for `struct modreg_plugin_desc`.
-unsafe fn content(desc: &modreg_plugin_desc) -> Result<Content, Refusal> {
+unsafe fn content(desc: &modreg_plugin_desc, owner: &Module) -> Result<Content, Refusal> {
     // SAFETY: `desc.regions` is null or has `desc.num_regions` elements during the call, as
     // documented for `struct modreg_plugin_desc`.
     let described = unsafe {
@@ -167,8 +187,6 @@ unsafe fn content(desc: &modreg_plugin_desc) -> Result<Content, Refusal> {
             "regions missing or too many",
         )
     }?;
-    // SAFETY: By the requirement of this function.
-    let owner = unsafe { Module::new(desc.owner) };
     let (mut regions, inits) = regions(&described, owner)?;
     let core_regions = inits
         .ok_or(())
@@ -177,7 +195,7 @@ unsafe fn content(desc: &modreg_plugin_desc) -> Result<Content, Refusal> {
     // SAFETY: `desc.symbols` and `desc.symtab` are as documented for `struct modreg_plugin_desc`.
     let (symbols, exports) = unsafe { symbols(desc, &regions) }?;
     let exports_of = |hidden: &[Region]| -> Result<Arc<Exports>, Refusal> {
-        let mut seen = KVec::new();
+        let mut seen = KVVec::new();
         for export in &exports {
             let value = symbols.value(export.symbol);
             if !hidden.iter().any(|r| r.contains(value)) {
@@ -192,12 +210,15 @@ unsafe fn content(desc: &modreg_plugin_desc) -> Result<Content, Refusal> {
     // SAFETY: `desc.extable` is null or has `desc.num_exentries` elements, which do not change until
     // the plugin is unregistered, as documented for `struct modreg_plugin_desc`.
     let extable = |regions: &[Region]| unsafe { extable(desc, regions) };
+    // SAFETY: The owner's GOING event takes the tables away from readers.
+    let lend = || unsafe { owner.lend() };
 
     let core = match core_regions {
         Ok(core) => {
             let mut core = core?;
             let hidden = regions.get(core.len()..).unwrap_or(&[]);
             Some(Tables {
+                owner: lend(),
                 symtab: Symtab::new(symbols.clone(), &mut core, hidden)?,
                 exports: exports_of(hidden)?,
                 extable: extable(&regions)?,
@@ -208,6 +229,7 @@ unsafe fn content(desc: &modreg_plugin_desc) -> Result<Content, Refusal> {
         Err(()) => None,
     };
     let full = Tables {
+        owner: lend(),
         symtab: Symtab::new(symbols.clone(), &mut regions, &[])?,
         exports: exports_of(&[])?,
         extable: extable(&regions)?,
@@ -240,7 +262,7 @@ fn clone(regions: &[Region]) -> Result<KVVec<Region>, Refusal> {
 /// - As [`foreign::check`].
 fn regions(
     described: &[modreg_region],
-    owner: Option<Module>,
+    owner: &Module,
 ) -> Result<(KVVec<Region>, Option<usize>), Refusal> {
     if described.is_empty() {
         return Err(Refusal::new(EINVAL, "no regions"));
@@ -280,7 +302,7 @@ fn regions(
 unsafe fn symbols(
     desc: &modreg_plugin_desc,
     regions: &[Region],
-) -> Result<(Arc<Symbols>, KVec<Export>), Refusal> {
+) -> Result<(Arc<Symbols>, KVVec<Export>), Refusal> {
     // SAFETY: By the safety requirements `desc.symbols` is null or has `desc.num_symbols` elements
     // during the call.
     let described = unsafe {
@@ -297,7 +319,7 @@ unsafe fn symbols(
             Err(Refusal::new(EINVAL, "both symbols and a symbol table"))
         }
         // SAFETY: By the safety requirements `symtab` is as documented.
-        Some(symtab) => Ok((unsafe { borrow(symtab) }?, KVec::new())),
+        Some(symtab) => Ok((unsafe { borrow(symtab, Maker::Caller) }?, KVVec::new())),
         // SAFETY: By the safety requirements the names of `described` are null or strings.
         None => unsafe { copy(&described, regions) },
     }
@@ -307,7 +329,8 @@ unsafe fn symbols(
 ///
 /// # Errors
 ///
-/// - `EINVAL` if a symbol has no name, no valid type, or unknown flags.
+/// - `EINVAL` if a symbol has no name or a character in it is not allowed, if its type is not valid,
+///   or if it has unknown flags.
 /// - `ENAMETOOLONG` if a name is too long.
 /// - `ERANGE` if a symbol lies outside the regions.
 /// - `E2BIG` if the names take 4 GiB.
@@ -319,12 +342,12 @@ unsafe fn symbols(
 unsafe fn copy(
     described: &[modreg_symbol],
     regions: &[Region],
-) -> Result<(Arc<Symbols>, KVec<Export>), Refusal> {
+) -> Result<(Arc<Symbols>, KVVec<Export>), Refusal> {
     let nameless = Refusal::new(EINVAL, "a symbol has no name");
     let mut syms = KVVec::with_capacity(described.len(), GFP_KERNEL)?;
     let mut types = KVVec::with_capacity(described.len(), GFP_KERNEL)?;
     let mut names = KVVec::new();
-    let mut exports = KVec::new();
+    let mut exports = KVVec::new();
 
     for (i, symbol) in described.iter().enumerate() {
         // SAFETY: By the safety requirements `symbol.name` is null or a string.
@@ -336,6 +359,9 @@ unsafe fn copy(
         if bytes.len() > KSYM_NAME_LEN as usize {
             return Err(Refusal::new(enametoolong(), "a symbol's name is too long"));
         }
+        if !ThinCStr::from(name).is_graphic() {
+            return Err(ODD_SYMBOL);
+        }
         let region = regions
             .iter()
             .find(|r| r.contains(symbol.value))
@@ -344,7 +370,7 @@ unsafe fn copy(
             0 if region.text => b't',
             0 => b'd',
             letter if letter.is_ascii_graphic() => letter,
-            _ => return Err(Refusal::new(EINVAL, "a symbol's type is no letter")),
+            _ => return Err(ODD_TYPE),
         };
         let flags = u32::from(symbol.flags);
         if flags & !(EXPORT | EXPORT_GPL) != 0 {
@@ -375,6 +401,21 @@ unsafe fn copy(
     Ok((Arc::new(symbols, GFP_KERNEL)?, exports))
 }
 
+/// The refusal of a symbol whose name breaks a line of `kallsyms`.
+const ODD_SYMBOL: Refusal = Refusal::new(EINVAL, "a character in a symbol's name is not allowed");
+
+/// The refusal of a symbol whose type letter breaks a line of `kallsyms`.
+const ODD_TYPE: Refusal = Refusal::new(EINVAL, "a symbol's type is no letter");
+
+/// Who has made a symbol table.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Maker {
+    /// The caller, whose names are refused if they are too long or not printable.
+    Caller,
+    /// The module loader, whose names are taken as they are.
+    ModuleLoader,
+}
+
 /// Borrows an ELF symbol table.
 ///
 /// # Errors
@@ -382,12 +423,13 @@ unsafe fn copy(
 /// - `EINVAL` if a part is missing, the string table does not end in NUL, or a name lies outside it.
 /// - `E2BIG` if there are too many symbols or the string table takes 4 GiB.
 /// - `ENAMETOOLONG` if a name is too long.
+/// - `EINVAL` if a character in a name, or a type, is not printable.
 /// - `ENOMEM` if out of memory.
 ///
 /// # Safety
 ///
 /// `symtab` must be as documented for `struct modreg_symtab` until readers no longer use the result.
-pub(super) unsafe fn borrow(symtab: &modreg_symtab) -> Result<Arc<Symbols>, Refusal> {
+pub(super) unsafe fn borrow(symtab: &modreg_symtab, maker: Maker) -> Result<Arc<Symbols>, Refusal> {
     const WHAT: &str = "symbols missing or too many";
 
     let num = symtab.num_symtab;
@@ -422,9 +464,17 @@ pub(super) unsafe fn borrow(symtab: &modreg_symtab) -> Result<Arc<Symbols>, Refu
                 "a symbol's name lies outside the string table",
             ));
         }
-        if names.get(sym.st_name).to_cstr().count_bytes() >= KSYM_NAME_LEN as usize {
+        let name = names.get(sym.st_name);
+        // What the module loader accepts is cut and escaped where it is used.
+        if maker == Maker::Caller && name.to_cstr().count_bytes() >= KSYM_NAME_LEN as usize {
             return Err(Refusal::new(enametoolong(), "a symbol's name is too long"));
         }
+        if maker == Maker::Caller && !name.is_graphic() {
+            return Err(ODD_SYMBOL);
+        }
+    }
+    if maker == Maker::Caller && !types.iter().all(u8::is_ascii_graphic) {
+        return Err(ODD_TYPE);
     }
     let symbols = Symbols::new(MaybeOwned::lent(syms), names, MaybeOwned::lent(types));
     Ok(Arc::new(symbols, GFP_KERNEL)?)

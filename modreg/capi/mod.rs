@@ -22,20 +22,27 @@ use crate::{
         lock::LOCK,
         lookup,
         oops,
-        plugin::Plugin,
+        plugin::{
+            Plugin,
+            PluginRef, //
+        },
         registry, //
     },
     primitives::{
         borrowed::Borrowed,
         cstr::ThinCStr,
         errno::edeadlk,
+        module::ModulePin,
         preempt::PreemptGuard,
         rcu::Held,
-        stop_machine::can_stop_machine, //
+        rcu_counted::RcuCounted,
+        stop_machine::can_stop_machine,
+        vec::push_reserved, //
     },
 };
 use core::{
     ffi::CStr,
+    mem,
     ptr, //
 };
 use kernel::{
@@ -45,13 +52,9 @@ use kernel::{
         KSYM_NAME_LEN, //
     },
     prelude::*,
-    sync::{
-        atomic::{
-            Atomic,
-            Full, //
-        },
-        Arc,
-        ArcBorrow, //
+    sync::atomic::{
+        Atomic,
+        Full, //
     },
 };
 
@@ -107,15 +110,16 @@ unsafe fn put<T>(out: *mut T, value: T) {
 
 /// Writes a name into a buffer, unless the caller passes null for it.
 ///
-/// Returns the name's length, or `-E2BIG` if it was cut; [`None`] without a buffer.
+/// Returns the name's length in the buffer; [`None`] without one.
 ///
 /// # Safety
 ///
 /// `out` must be null or valid for writes of `len` bytes.
-unsafe fn put_name(out: *mut c_char, len: u32, name: ThinCStr<'_>) -> Option<isize> {
+unsafe fn put_name(out: *mut c_char, len: u32, name: ThinCStr<'_>) -> Option<usize> {
     (!out.is_null()).then(|| {
         // SAFETY: `out` is not null, as checked here, and so valid for writes of `len` bytes.
-        name.copy_to(unsafe { core::slice::from_raw_parts_mut(out.cast(), len as usize) })
+        let out = unsafe { core::slice::from_raw_parts_mut(out.cast(), len as usize) };
+        usize::try_from(name.copy_to(out)).unwrap_or((len as usize).wrapping_sub(1))
     })
 }
 
@@ -159,6 +163,9 @@ unsafe fn array<T>(
 }
 
 /// Returns the handle of a plugin for C.
+///
+/// It owns no reference. A plugin is kept in memory by `PLUGINS` while it is registered, and by
+/// `ORPHANS` after it was unlinked with its owner and until its handle is released.
 fn handle(plugin: &Plugin) -> *mut modreg_plugin {
     ptr::from_ref(plugin).cast_mut().cast()
 }
@@ -167,19 +174,20 @@ fn handle(plugin: &Plugin) -> *mut modreg_plugin {
 ///
 /// # Safety
 ///
-/// `handle` must come from [`handle`], and the plugin must stay registered during `'a`.
-unsafe fn plugin<'a>(handle: *const modreg_plugin) -> ArcBorrow<'a, Plugin> {
-    // SAFETY: A plugin is allocated as an `Arc`. The list owns a reference while the plugin is
-    // registered, which it is during `'a`.
-    unsafe { ArcBorrow::from_raw(handle.cast()) }
+/// `handle` must come from [`handle`], and the plugin must not be freed during `'a`.
+unsafe fn plugin<'a>(handle: *const modreg_plugin) -> &'a RcuCounted<Plugin> {
+    // SAFETY: By the safety requirements this is the plugin's address, which is that of the
+    // `RcuCounted`, and it is not freed during `'a`.
+    unsafe { &*handle.cast::<RcuCounted<Plugin>>() }
 }
 
 /// Converts the result of a registration for C, and logs a refusal.
-fn answer(name: Option<&CStr>, result: Result<Arc<Plugin>, Refusal>) -> *mut modreg_plugin {
+fn answer(name: Option<&CStr>, result: Result<PluginRef, Refusal>) -> *mut modreg_plugin {
     match result {
         Ok(plugin) => handle(&plugin),
         Err(refusal) => {
-            pr_err!("{}: refused, {}\n", name.unwrap_or(c"(null)"), refusal);
+            let name = ThinCStr::from(name.unwrap_or(c"(null)"));
+            pr_err!("{}: refused, {}\n", name, refusal);
             refusal.error.to_ptr()
         }
     }
@@ -189,22 +197,21 @@ fn answer(name: Option<&CStr>, result: Result<Arc<Plugin>, Refusal>) -> *mut mod
 ///
 /// # Safety
 ///
-/// Each handle must be null, an `ERR_PTR()`, or come from [`handle`] with its plugin registered
-/// until this returns.
+/// Each handle must be null, an `ERR_PTR()`, or a registration's that was not released before this
+/// returns.
 unsafe fn unregister(handles: &[*mut modreg_plugin]) -> Result {
     // The allocation below may sleep.
     if !can_stop_machine() {
         return Err(edeadlk());
     }
-    let mut plugins = KVec::with_capacity(handles.len(), GFP_KERNEL)?;
+    let mut plugins = KVVec::with_capacity(handles.len(), GFP_KERNEL)?;
     for &handle in handles {
         if handle.is_null() || kernel::error::from_err_ptr(handle).is_err() {
             return Err(EINVAL);
         }
-        // SAFETY: `handle` is neither null nor an `ERR_PTR()`, as checked here, so its plugin is
-        // registered.
-        let plugin = Arc::from(unsafe { plugin(handle) });
-        plugins.push(plugin, GFP_KERNEL)?;
+        // SAFETY: `handle` is neither null nor an `ERR_PTR()`, as checked here, so it was not
+        // released, and its plugin is not freed.
+        push_reserved(&mut plugins, PluginRef::from(unsafe { plugin(handle) }));
     }
     registry::unregister(&plugins)
 }
@@ -272,22 +279,34 @@ export! {
     fn modreg_find_symbol(fsa: *mut modreg_find_symbol_arg) -> bool {
         // SAFETY: `fsa` is null or valid for the call, and its name null or a string, as documented
         // for this function.
-        unsafe { find_symbol(fsa, |_| true) }
+        unsafe { find_symbol(fsa, |_, _| true) }
     }
 
     /// See `include/modreg.h`.
     fn modreg_find_symbol_get(fsa: *mut modreg_find_symbol_arg) -> bool {
+        let pin = |plugin: &Plugin, guard: &PreemptGuard| {
+            // The caller puts it, by the handle.
+            plugin.try_pin(guard).map(mem::forget).is_some()
+        };
         // SAFETY: `fsa` is null or valid for the call, and its name null or a string, as documented
         // for this function.
-        unsafe { find_symbol(fsa, Plugin::try_get) }
+        unsafe { find_symbol(fsa, pin) }
     }
 
     /// See `include/modreg.h`.
     fn modreg_find_symbol_put(handle: *mut modreg_plugin) {
-        if !handle.is_null() {
-            // SAFETY: `handle` is from `modreg_find_symbol_get()`, as documented for this function.
-            // The reference that is put here kept the plugin registered.
-            unsafe { plugin(handle) }.put();
+        if handle.is_null() {
+            return;
+        }
+        let guard = PreemptGuard::new();
+        // SAFETY: `handle` is from `modreg_find_symbol_get()`, as documented for this function, so
+        // its plugin is pinned. It is not freed before the guard is dropped.
+        let plugin: &Plugin = unsafe { plugin(handle) };
+        if let Some(tables) = plugin.tables(&guard) {
+            // SAFETY: `modreg_find_symbol_get()` has forgotten a pin of this owner, which the caller
+            // gives up.
+            let owner = unsafe { ModulePin::from_forgotten(&tables.owner) };
+            drop(plugin.forgotten_pin(owner));
         }
     }
 
@@ -316,7 +335,8 @@ export! {
             put(offset, found.offset);
             put_name(namebuf, KSYM_NAME_LEN, found.name)
         };
-        len.unwrap_or_else(|| found.name.to_cstr().count_bytes() as isize) as c_int
+        let whole = || found.name.to_cstr().count_bytes();
+        len.unwrap_or_else(|| whole().min(KSYM_NAME_LEN as usize - 1)) as c_int
     }
 
     /// See `include/modreg.h`.
@@ -433,8 +453,7 @@ export! {
     fn modreg_plugin_name(handle: *const modreg_plugin) -> *const c_char {
         // SAFETY: `handle` is from modreg, and its plugin cannot be freed during the call, as
         // documented for this function.
-        let plugin = unsafe { &*handle.cast::<Plugin>() };
-        plugin.name().as_cstr().as_char_ptr()
+        unsafe { plugin(handle) }.name().as_cstr().as_char_ptr()
     }
 
     /// See `include/modreg.h`.
@@ -452,7 +471,7 @@ export! {
 /// `fsa` must be null or valid for reads and writes, and its name null or a string.
 unsafe fn find_symbol(
     fsa: *mut modreg_find_symbol_arg,
-    take: impl FnOnce(&Plugin) -> bool,
+    take: impl FnOnce(&Plugin, &PreemptGuard) -> bool,
 ) -> bool {
     // SAFETY: By the safety requirements `fsa` is null or valid for reads and writes.
     let Some(fsa) = (unsafe { fsa.as_mut() }) else {
@@ -464,7 +483,7 @@ unsafe fn find_symbol(
     };
     let guard = PreemptGuard::new();
     let found = lookup::find_symbol(name, fsa.gplok, fsa.warn, &guard);
-    let Some(found) = found.filter(|found| take(found.plugin)) else {
+    let Some(found) = found.filter(|found| take(found.plugin, &guard)) else {
         return false;
     };
     fsa.owner = handle(found.plugin);

@@ -13,17 +13,19 @@ use crate::{
         capi::{
             descriptor::{
                 borrow,
+                is_quiet,
+                Maker,
                 Start, //
             },
             string, //
         },
         error::Refusal,
         name::Name,
-        plugin::Plugin,
+        plugin::PluginRef,
         registry::{
             self,
             Content,
-            Ownership, //
+            Request, //
         },
         tables::{
             exports::Exports,
@@ -56,11 +58,10 @@ use kernel::{
 ///
 /// # Safety
 ///
-/// `module` must be null, or a module as documented for `modreg_register_module()`.
-pub(super) unsafe fn of(module: *mut bindings::module) -> Option<Module> {
-    // SAFETY: By the safety requirements `module` is null or loaded. It stays loaded while a plugin
-    // has the result: its GOING event removes the plugin.
-    unsafe { Module::new(module) }
+/// `module` must be null, or a module as documented for `modreg_register_module()`, during `'a`.
+pub(super) unsafe fn of<'a>(module: *mut bindings::module) -> Option<&'a Module> {
+    // SAFETY: By the safety requirements `module` is null or stays loaded during `'a`.
+    unsafe { Module::from_raw(module) }
 }
 
 /// Registers `module` as a plugin.
@@ -73,9 +74,9 @@ pub(super) unsafe fn of(module: *mut bindings::module) -> Option<Module> {
 ///
 /// `module` and `desc` must be as documented for `modreg_register_module()`.
 pub(super) unsafe fn register(
-    module: Module,
+    module: &Module,
     desc: Option<&modreg_plugin_desc>,
-) -> Result<Arc<Plugin>, Refusal> {
+) -> Result<PluginRef, Refusal> {
     let default = modreg_plugin_desc::default();
     let desc = desc.unwrap_or(&default);
     let has_tables = !desc.owner.is_null()
@@ -101,9 +102,12 @@ pub(super) unsafe fn register(
             return Err(registry::OWNER_GOING);
         }
     };
-    let ownership = Ownership {
-        owner: Some(module),
-        follows: coming,
+    let request = Request {
+        name,
+        owner: module,
+        follows_owner: coming,
+        quiet: is_quiet(desc)?,
+        exit,
     };
     // SAFETY: `module` is in a state documented for `modreg_register_module()`, and COMING if
     // `with_init` is `true`. The LIVE event takes the tables that borrow init memory away from
@@ -116,7 +120,7 @@ pub(super) unsafe fn register(
         })
     };
     let start = start.map(|start| || start.run());
-    registry::register(name, ownership, exit, content, start)
+    registry::register(request, content, start)
 }
 
 /// The memory types, and whether each is init memory. Init memory comes last.
@@ -131,7 +135,7 @@ const TYPES: [(bindings::mod_mem_type, bool); 7] = [
 ];
 
 /// Returns the regions of `module`, with or without its init memory.
-fn regions(module: Module, with_init: bool) -> Result<KVVec<Region>, Refusal> {
+fn regions(module: &Module, with_init: bool) -> Result<KVVec<Region>, Refusal> {
     let mut regions = KVVec::with_capacity(TYPES.len(), GFP_KERNEL)?;
     for (kind, _) in TYPES.into_iter().filter(|(_, init)| with_init || !init) {
         let text = matches!(
@@ -153,27 +157,31 @@ fn regions(module: Module, with_init: bool) -> Result<KVVec<Region>, Refusal> {
 ///
 /// `module` must be in a state documented for `modreg_register_module()`, and COMING if `with_init`
 /// is `true`.
-unsafe fn tables(module: Module, with_init: bool) -> Result<Tables, Refusal> {
+unsafe fn tables(module: &Module, with_init: bool) -> Result<Tables, Refusal> {
     // SAFETY: By the safety requirements `module` is COMING if `with_init` is `true`.
     let kallsyms = unsafe { module.kallsyms(with_init) };
     // SAFETY: The module loader made these tables. `core_kallsyms` exists as long as the module.
     // The init tables exist until the LIVE event has taken the result away from readers.
     let symbols = unsafe {
-        borrow(&modreg_symtab {
+        let table = modreg_symtab {
             symtab: kallsyms.symtab,
             num_symtab: kallsyms.num_symtab,
             strtab: kallsyms.strtab,
             strtab_size: strtab_size(&kallsyms),
             typetab: kallsyms.typetab,
-        })
+        };
+        borrow(&table, Maker::ModuleLoader)
     }?;
     let mut regions = regions(module, with_init)?;
     // The exception table keeps the entries of init text. They are not found once their region is
     // gone, since a lookup begins with the region.
-    let extable = Extable::new(module.extable(), &self::regions(module, true)?)?;
+    // SAFETY: The module's GOING event takes the tables away from readers.
+    let (owner, ksymtab, extable) = unsafe { (module.lend(), module.ksymtab(), module.extable()) };
+    let extable = Extable::new(extable, &self::regions(module, true)?)?;
     Ok(Tables {
+        owner,
         symtab: Symtab::new(symbols, &mut regions, &[])?,
-        exports: Arc::new(Exports::Kernel(module.ksymtab()), GFP_KERNEL)?,
+        exports: Arc::new(Exports::Kernel(ksymtab), GFP_KERNEL)?,
         extable,
         regions: MaybeOwned::own(regions),
         init: with_init,

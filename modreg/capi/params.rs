@@ -122,6 +122,12 @@ pub(super) unsafe fn parse(desc: &modreg_plugin_desc) -> Result<(), Refusal> {
         // SAFETY: `rest` is a NUL-terminated string in `copy`, which is writable; the outputs are
         // valid for writes.
         rest = unsafe { next_arg(rest, &mut name, &mut value) };
+        // SAFETY: `name` is a NUL-terminated string in `copy`.
+        let ends = value.is_null() && unsafe { string(name) } == Some(c"--");
+        // As in `parse_args()`: what follows is for others.
+        if ends {
+            return Ok(());
+        }
         // SAFETY: `name` is a NUL-terminated string in `copy`, and `value` is one or null. By the
         // safety requirements `check()` has accepted the parameters.
         unsafe { set(&params, name, value) }?;

@@ -12,7 +12,10 @@
 use crate::{
     modreg::{
         lock::LOCK,
-        plugin::Plugin,
+        plugin::{
+            Plugin,
+            PluginRef, //
+        },
         tables::{
             region::Region,
             Tables, //
@@ -30,7 +33,10 @@ use crate::{
         vec::push_reserved, //
     },
 };
-use core::ops::Range;
+use core::{
+    ops::Range,
+    ptr, //
+};
 use kernel::{
     alloc::AllocError,
     prelude::*,
@@ -52,13 +58,13 @@ struct Slot {
     base: usize,
     /// Which region of the plugin it is.
     region: u32,
-    plugin: Arc<Plugin>,
+    plugin: PluginRef,
 }
 
 impl Slot {
     /// Whether this is the same region of the same plugin.
     fn is(&self, other: &Self) -> bool {
-        self.base == other.base && Arc::ptr_eq(&self.plugin, &other.plugin)
+        self.base == other.base && ptr::eq(&*self.plugin, &*other.plugin)
     }
 
     /// The region, unless it is gone: the plugin was unlinked, or it is LIVE and this was an init
@@ -248,21 +254,21 @@ impl<'a> Part<'a> {
 /// A change of the index, with the memory that it takes.
 pub(crate) struct Change {
     /// In order.
-    slots: KVec<Slot>,
+    slots: KVVec<Slot>,
     /// Whether they are added; else they are those of regions that are gone.
     adds: bool,
     text: Range<usize>,
     /// Memory for chunks, all empty.
-    spare: KVec<KBox<RcuBox<Chunk>>>,
+    spare: KVVec<KBox<RcuBox<Chunk>>>,
     /// Memory for the places of chunks.
-    cells: KVec<Arc<Cell>>,
+    cells: KVVec<Arc<Cell>>,
     /// Chunks with the places that they are for.
-    made: KVec<(Arc<Cell>, KBox<RcuBox<Chunk>>)>,
+    made: KVVec<(Arc<Cell>, KBox<RcuBox<Chunk>>)>,
     index: Option<KBox<RcuBox<Index>>>,
     /// Whether `index` is made of what there is, to be published too.
     reorders: bool,
     /// The chunks and the index of before.
-    replaced: (KVec<Retired<Chunk>>, Option<Retired<Index>>),
+    replaced: (KVVec<Retired<Chunk>>, Option<Retired<Index>>),
 }
 
 /// The memory that a change takes.
@@ -275,18 +281,16 @@ pub(crate) struct Need {
 
 impl Change {
     /// Adds the regions that a plugin is to have. May sleep.
-    pub(crate) fn add(plugin: &Arc<Plugin>, regions: &[Region]) -> Result<Self, AllocError> {
+    pub(crate) fn add(plugin: &PluginRef, regions: &[Region]) -> Result<Self, AllocError> {
         Self::new(true, [(plugin, regions)].into_iter())
     }
 
     /// Takes away the regions of plugins that are about to lose them. May sleep.
-    pub(crate) fn remove(
-        plugins: &[Arc<Plugin>],
-        held: &Held<'_, LOCK>,
+    pub(crate) fn remove<'a>(
+        plugins: impl Iterator<Item = &'a PluginRef>,
+        held: &'a Held<'_, LOCK>,
     ) -> Result<Self, AllocError> {
-        let regions = plugins
-            .iter()
-            .filter_map(|p| Some((p, &p.tables(held)?.regions[..])));
+        let regions = plugins.filter_map(|p| Some((p, &p.tables(held)?.regions[..])));
         let mut this = Self::new(false, regions)?;
         loop {
             let made = this.make(&PreemptGuard::new());
@@ -299,13 +303,13 @@ impl Change {
 
     fn new<'a>(
         adds: bool,
-        plugins: impl Iterator<Item = (&'a Arc<Plugin>, &'a [Region])>,
+        plugins: impl Iterator<Item = (&'a PluginRef, &'a [Region])>,
     ) -> Result<Self, AllocError> {
         let mut text = Range {
             start: usize::MAX,
             end: 0,
         };
-        let mut order = KVec::new();
+        let mut order = KVVec::new();
         for (plugin, regions) in plugins {
             for (i, region) in regions.iter().enumerate() {
                 order.push((region.base, i as u32, plugin), GFP_KERNEL)?;
@@ -316,7 +320,7 @@ impl Change {
             }
         }
         sort_by(&mut order, |(a, ..), (b, ..)| a.cmp(b));
-        let mut slots = KVec::with_capacity(order.len(), GFP_KERNEL)?;
+        let mut slots = KVVec::with_capacity(order.len(), GFP_KERNEL)?;
         for (base, region, plugin) in order {
             let slot = Slot {
                 base,
@@ -329,12 +333,12 @@ impl Change {
             slots,
             adds,
             text,
-            spare: KVec::new(),
-            cells: KVec::new(),
-            made: KVec::new(),
+            spare: KVVec::new(),
+            cells: KVVec::new(),
+            made: KVVec::new(),
             index: None,
             reorders: false,
-            replaced: (KVec::new(), None),
+            replaced: (KVVec::new(), None),
         };
         // Most often one chunk changes.
         this.provide(Need {

@@ -22,7 +22,8 @@ use crate::{
         name::Name,
         plugin::{
             LinkedNames,
-            Plugin, //
+            Plugin,
+            PluginRef, //
         },
         tables::{
             exports::Exports,
@@ -32,10 +33,8 @@ use crate::{
     },
     primitives::{
         atomic::load_acquire,
-        cstr::{
-            full_name_hash,
-            ThinCStr, //
-        },
+        cstr::ThinCStr,
+        hash::HashKey,
         preempt::PreemptGuard,
         rcu::{
             Held,
@@ -70,6 +69,9 @@ const PAGE: u32 = 256;
 /// Names for one bucket.
 const LOAD: u32 = 4;
 
+/// How often a search begins again at most: each time, a name was unlinked meanwhile.
+const RESTARTS: u32 = 1000;
+
 /// What tells a bucket from a name in the number of an element.
 const BUCKET: u32 = 1 << 31;
 
@@ -84,16 +86,19 @@ struct NameNode {
     key: u32,
 }
 
+/// The key of the hashes, since users of a code cache may choose names.
+static KEY: HashKey = HashKey::new();
+
 /// The place of a name in the list's order.
 #[inline]
 fn key(name: &CStr) -> u32 {
-    full_name_hash(name).reverse_bits() | 1
+    KEY.hash(name).reverse_bits() | 1
 }
 
 /// Some names of one plugin. Its items are the plugin itself, its symbols in the order of their
 /// table, and its exported symbols.
 struct Page {
-    plugin: Arc<Plugin>,
+    plugin: PluginRef,
     symbols: Arc<Symbols>,
     exports: Arc<Exports>,
     /// Which of the plugin's tables they belong to, as [`Tables::init`].
@@ -239,6 +244,7 @@ impl Names {
             buckets => self.heads.get(Self::bucket(key, buckets), guard),
         };
         let mut next = start();
+        let mut restarts = RESTARTS;
         core::iter::from_fn(move || loop {
             let id = load_acquire(next?);
             if id == 0 {
@@ -246,7 +252,8 @@ impl Names {
             }
             let Some(element) = self.element(id, guard) else {
                 // It was unlinked just now, and its page is gone. From the start it is not found
-                // again.
+                // again. In memory that is broken it may be.
+                restarts = restarts.checked_sub(1)?;
                 next = start();
                 continue;
             };
@@ -493,6 +500,11 @@ impl Names {
         }
     }
 
+    /// Chooses the order of names at random, when there is none.
+    pub(crate) fn init(&self) {
+        KEY.randomize();
+    }
+
     /// Frees the table, when no name is left.
     pub(crate) fn clear(&self, held: &mut Held<'_, LOCK>) {
         self.buckets.store(0, Relaxed);
@@ -534,21 +546,21 @@ impl NameShortage {
 
 /// The names of one plugin that are not linked yet.
 pub(crate) struct NameSet {
-    pages: KVec<KBox<RcuBox<Page>>>,
+    pages: KVVec<KBox<RcuBox<Page>>>,
     linked: LinkedNames,
 }
 
 impl NameSet {
     /// Hashes the names that `plugin` has with `tables`. May sleep.
-    pub(crate) fn new(plugin: &Arc<Plugin>, tables: &Tables) -> Result<Self, Refusal> {
+    pub(crate) fn new(plugin: &PluginRef, tables: &Tables) -> Result<Self, Refusal> {
         let (symtab, exports) = (&tables.symtab, &tables.exports);
         let symbols = symtab.symbols();
         let items = symbols.len().wrapping_add(exports.len()).wrapping_add(1);
 
         let mut this = Self {
-            pages: KVec::with_capacity(items.div_ceil(PAGE) as usize, GFP_KERNEL)?,
+            pages: KVVec::with_capacity(items.div_ceil(PAGE) as usize, GFP_KERNEL)?,
             linked: LinkedNames {
-                pages: KVec::with_capacity(items.div_ceil(PAGE) as usize, GFP_KERNEL)?,
+                pages: KVVec::with_capacity(items.div_ceil(PAGE) as usize, GFP_KERNEL)?,
                 names: 0,
             },
         };

@@ -5,28 +5,57 @@
 use super::{
     Flags,
     Plugin,
+    PluginRef,
     State, //
 };
 use crate::{
     modreg::{
         lock::LOCK,
-        name::Name, //
+        name::Name,
+        tables::Tables, //
     },
     primitives::{
-        module::Module,
-        rcu::RcuCell,
+        rcu::{
+            Held,
+            RcuCell, //
+        },
         rculist::rculist_head, //
     },
 };
 use kernel::{
     fmt,
     prelude::*,
-    sync::Arc, //
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    },
 };
 
 rculist_head! {
     /// The plugins, newest first.
-    pub(crate) static PLUGINS: RcuList<Arc<Plugin>, LOCK>;
+    pub(crate) static PLUGINS: RcuList<PluginRef, LOCK>;
+}
+
+rculist_head! {
+    /// The plugins that were unlinked with their owner, and whose handle was not released.
+    ///
+    /// This keeps them in memory for the holders of the handles.
+    pub(crate) static ORPHANS: RcuList<PluginRef, LOCK>;
+}
+
+/// The number of plugins on `PLUGINS`.
+static COUNT: Atomic<usize> = Atomic::new(0);
+
+/// Returns the number of registered plugins.
+///
+/// Context: Any, NMI included.
+pub(crate) fn count() -> usize {
+    COUNT.load(Relaxed)
+}
+
+/// Changes the number of registered plugins by `by`.
+pub(crate) fn add_count(by: isize, _held: &Held<'_, LOCK>) {
+    COUNT.store(count().wrapping_add_signed(by), Relaxed);
 }
 
 /// The plugin that was unlinked last.
@@ -40,10 +69,10 @@ pub(crate) struct Gone {
 
 impl Gone {
     /// Copies what is printed about `plugin` after it is freed.
-    pub(crate) fn new(plugin: &Plugin) -> Self {
+    pub(crate) fn new(plugin: &Plugin, tables: &Tables) -> Self {
         Self {
             name: *plugin.name(),
-            taints: plugin.owner().map_or(0, Module::taints),
+            taints: tables.owner.taints(),
         }
     }
 }

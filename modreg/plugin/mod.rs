@@ -3,6 +3,7 @@
 //! Plugins.
 
 pub(crate) mod list;
+pub(crate) mod owner;
 
 use crate::{
     modreg::{
@@ -14,9 +15,10 @@ use crate::{
     primitives::{
         callback::Callback,
         module::{
-            Module,
-            ModuleState, //
+            ModuleId,
+            ModulePin, //
         },
+        preempt::PreemptGuard,
         rcu::{
             Held,
             RcuBox,
@@ -24,11 +26,19 @@ use crate::{
             RcuRead,
             Retired, //
         },
+        rcu_counted::{
+            RcuCounted,
+            RcuRef, //
+        },
         rculist::Entry, //
     },
 };
-use core::mem::offset_of;
+use core::mem::{
+    self,
+    offset_of, //
+};
 use kernel::{
+    alloc::AllocError,
     bindings::{
         module_state_MODULE_STATE_COMING as COMING,
         module_state_MODULE_STATE_GOING as GOING,
@@ -43,7 +53,7 @@ use kernel::{
             Relaxed,
             Release, //
         },
-        Arc,
+        GlobalGuard,
         GlobalLockedBy, //
     },
 };
@@ -78,7 +88,7 @@ pub(crate) struct Position {
 #[derive(Default)]
 pub(crate) struct LinkedNames {
     /// The numbers of the pages that hold them, the last page first.
-    pub(crate) pages: KVec<u32>,
+    pub(crate) pages: KVVec<u32>,
     /// The number of names.
     pub(crate) names: u32,
 }
@@ -93,8 +103,21 @@ impl LinkedNames {
 /// The part of a plugin that the lock protects.
 #[derive(Default)]
 pub(crate) struct Links {
-    /// Removes the plugin from `PLUGINS`; [`None`] before publication and once removal begins.
-    pub(crate) entry: Option<Entry<Arc<Plugin>, LOCK>>,
+    /// The plugin's entry on [`PLUGINS`](list::PLUGINS), or on [`ORPHANS`](list::ORPHANS) once it is
+    /// unlinked.
+    pub(crate) entry: Option<Entry<PluginRef, LOCK>>,
+    /// Whether the plugin was unlinked.
+    pub(crate) unlinked: bool,
+    /// Whether the registration has returned, and its handle was not released since.
+    pub(crate) has_handle: bool,
+    /// Whether the arguments are parsed and the init callback has succeeded.
+    started: bool,
+    /// Whether a thread that unregisters the plugin has not returned.
+    is_removing: bool,
+    /// Whether the exit callback is to be called.
+    exit_due: bool,
+    /// Keeps modreg loaded while the plugin is registered.
+    pub(crate) pin: Option<ModulePin>,
     /// The position in the order of symbol numbers.
     pub(crate) place: Position,
     /// The linked names; those that remain when the plugin is LIVE.
@@ -102,14 +125,22 @@ pub(crate) struct Links {
     /// What it counts for among the plugins with foreign regions.
     pub(crate) foreign: Foreign,
     /// The tables for the LIVE state, which lack what is in init regions, and the names that are
-    /// linked until then. [`None`] without init regions and once the plugin is LIVE.
+    /// linked until then. [`None`] without init regions and once these are gone.
     pub(crate) core: Option<(KBox<RcuBox<Tables>>, LinkedNames)>,
 }
 
 /// The generation of the next plugin.
 static GENERATION: Atomic<u64> = Atomic::new(1);
 
+/// A reference to a plugin, which is freed a grace period after the last one.
+pub(crate) type PluginRef = RcuRef<Plugin>;
+
 /// A registered plugin.
+///
+/// It is freed a grace period after it was unlinked, since the kernel may use its name inside
+/// `rcu_read_lock()`, for which `stop_machine()` does not wait (modelled in
+/// `tests/litmus/plugin-name.litmus`). The tables, which may borrow from the owner, are taken away
+/// from readers under `stop_machine()`.
 ///
 /// # Invariants
 ///
@@ -119,10 +150,10 @@ static GENERATION: Atomic<u64> = Atomic::new(1);
 pub(crate) struct Plugin {
     name: Name,
     generation: u64,
-    owner: Option<Module>,
+    owner: ModuleId,
     follows_owner: bool,
+    quiet: bool,
     state: Atomic<u32>,
-    started: Atomic<bool>,
     refs: Atomic<i32>,
     tables: RcuCell<Tables, LOCK>,
     exit: Callback<()>,
@@ -138,26 +169,36 @@ impl Plugin {
     pub(crate) const TABLES: usize = offset_of!(Self, tables) + RcuCell::<Tables, LOCK>::PTR;
 
     /// Creates a plugin that is not published.
+    ///
+    /// With `follows_owner`, it is COMING at least until its owner is LIVE. With `quiet`, its life is
+    /// not logged.
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError`] if out of memory.
+    ///
+    /// Context: May sleep.
     pub(crate) fn new(
         name: Name,
-        owner: Option<Module>,
+        owner: ModuleId,
         follows_owner: bool,
+        quiet: bool,
         exit: Callback<()>,
-    ) -> Self {
+    ) -> Result<PluginRef, AllocError> {
         // INVARIANT: `state` is COMING and `refs` is 0; the plugin is not published and `tables` is
         // empty.
-        Self {
+        RcuCounted::new(Self {
             name,
             generation: GENERATION.fetch_add(1, Relaxed),
             owner,
             follows_owner,
+            quiet,
             state: Atomic::new(State::Coming as u32),
-            started: Atomic::new(false),
             refs: Atomic::new(0),
             tables: RcuCell::empty(),
             exit,
             links: GlobalLockedBy::new(Links::default()),
-        }
+        })
     }
 
     /// Returns the name.
@@ -170,19 +211,38 @@ impl Plugin {
         self.generation
     }
 
-    /// Returns the owner module, or [`None`] if the owner is built in.
-    pub(crate) fn owner(&self) -> Option<Module> {
+    /// Returns the identity of the owner module.
+    pub(crate) fn owner(&self) -> ModuleId {
         self.owner
     }
 
+    /// Returns whether the plugin is COMING at least until its owner is LIVE.
+    pub(crate) fn follows_owner(&self) -> bool {
+        self.follows_owner
+    }
+
+    /// Returns whether the plugin's life is not logged.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Notes that the arguments are parsed and the init callback has succeeded.
-    pub(crate) fn set_started(&self, _held: &Held<'_, LOCK>) {
-        self.started.store(true, Relaxed);
+    ///
+    /// From here on the exit callback is to be called.
+    pub(crate) fn set_started(&self, lock: &mut GlobalGuard<LOCK>) {
+        let links = self.links.as_mut(lock);
+        links.started = true;
+        links.exit_due = true;
     }
 
     /// Returns whether the plugin has started and is COMING only because its owner is.
-    pub(crate) fn awaits_owner(&self) -> bool {
-        self.follows_owner && self.state() == State::Coming && self.started.load(Relaxed)
+    pub(crate) fn awaits_owner(&self, lock: &GlobalGuard<LOCK>) -> bool {
+        self.follows_owner && self.state() == State::Coming && self.links.as_ref(lock).started
+    }
+
+    /// Returns whether the caller is to call the exit callback; `true` once at most.
+    pub(crate) fn take_exit(&self, lock: &mut GlobalGuard<LOCK>) -> bool {
+        mem::take(&mut self.links.as_mut(lock).exit_due)
     }
 
     /// Returns the state.
@@ -223,44 +283,55 @@ impl Plugin {
         self.refs.load(Relaxed).saturating_sub(1).max(0)
     }
 
-    /// Makes the plugin LIVE, from when on references can be taken.
+    /// Replaces the tables by those without init regions.
     ///
-    /// With `core`, init regions and their symbols disappear from every reader with one store.
-    /// Returns the tables that `core` replaced.
-    pub(crate) fn go_live(
+    /// Init regions and their symbols disappear from every reader with one store. Returns the old
+    /// tables.
+    pub(crate) fn drop_init(
         &self,
-        core: Option<KBox<RcuBox<Tables>>>,
+        core: KBox<RcuBox<Tables>>,
         held: &mut Held<'_, LOCK>,
     ) -> Option<Retired<Tables>> {
-        // Modelled, with a reader and with `try_get()`, in tests/litmus/plugin-live.litmus.
-        let full = core.and_then(|core| self.tables.replace(Some(core), held));
-        self.state.store(State::Live as u32, Relaxed);
-        // INVARIANT: `state` is LIVE and no reference is held, so `refs` is 1. The release pairs
-        // with the `cmpxchg()` in `try_get()`: a holder sees the core tables.
-        self.refs.store(1, Release);
-        full
+        // Modelled, with a reader and with `try_pin()`, in tests/litmus/plugin-live.litmus.
+        self.tables.replace(Some(core), held)
     }
 
-    /// Makes a started plugin without references GOING.
+    /// Makes the plugin LIVE, from when on references can be taken.
     ///
-    /// Returns the previous state, or [`None`] if the plugin is referenced, has not started, or is
-    /// GOING already.
-    pub(crate) fn try_begin_removal(&self, _held: &Held<'_, LOCK>) -> Option<State> {
-        // Modelled, against `try_get()` and `put()`, in tests/litmus/plugin-reference.litmus.
-        // INVARIANT: `refs` is 0 from here on; a plugin that is COMING has none.
-        let was = if self.refs.cmpxchg(1, 0, Full).is_ok() {
-            State::Live
-        } else if self.awaits_owner() {
-            State::Coming
-        } else {
+    /// Its init regions are gone already.
+    pub(crate) fn set_live(&self, _held: &Held<'_, LOCK>) {
+        self.state.store(State::Live as u32, Relaxed);
+        // INVARIANT: `state` is LIVE and no reference is held, so `refs` is 1. The release pairs
+        // with the `cmpxchg()` in `try_pin()`: a holder sees the tables without init regions.
+        self.refs.store(1, Release);
+    }
+
+    /// Begins to remove the plugin for the holder of its handle: makes it GOING.
+    ///
+    /// Returns the previous state, or [`None`] if the plugin is referenced, has not started, or
+    /// another thread is removing it. A plugin that was unlinked with its owner was GOING.
+    pub(crate) fn try_begin_removal(&self, lock: &mut GlobalGuard<LOCK>) -> Option<State> {
+        let awaits_owner = self.awaits_owner(lock);
+        let links = self.links.as_mut(lock);
+        if links.is_removing || (links.unlinked && !links.has_handle) {
             return None;
-        };
+        }
+        // Modelled, against `try_pin()` and its end, in tests/litmus/plugin-reference.litmus.
+        // INVARIANT: `refs` is 0 from here on; a plugin that is not LIVE has none.
+        let was = match self.state() {
+            State::Live => self.refs.cmpxchg(1, 0, Full).ok().map(|_| State::Live),
+            State::Coming => awaits_owner.then_some(State::Coming),
+            // The owner has been unloaded, or an earlier removal has failed.
+            State::Going => Some(State::Going),
+        }?;
+        links.is_removing = true;
         self.state.store(State::Going as u32, Relaxed);
         Some(was)
     }
 
     /// Undoes [`Plugin::try_begin_removal`], which returned `was`.
-    pub(crate) fn cancel_removal(&self, was: State, _held: &Held<'_, LOCK>) {
+    pub(crate) fn cancel_removal(&self, was: State, lock: &mut GlobalGuard<LOCK>) {
+        self.links.as_mut(lock).is_removing = false;
         self.state.store(was as u32, Relaxed);
         if was == State::Live {
             // INVARIANT: `state` is LIVE and no reference is held, so `refs` is 1.
@@ -268,10 +339,18 @@ impl Plugin {
         }
     }
 
+    /// Ends a removal that [`Plugin::try_begin_removal`] has begun, whether it has failed or not.
+    pub(crate) fn end_removal(&self, lock: &mut GlobalGuard<LOCK>) {
+        self.links.as_mut(lock).is_removing = false;
+    }
+
     /// Makes the plugin GOING in any state, because its start failed or its owner is unloaded.
     ///
-    /// Returns `false` if the plugin was GOING already.
-    pub(crate) fn force_removal(&self, _held: &Held<'_, LOCK>) -> bool {
+    /// The exit callback is not called any more, unless the registration has not returned: then
+    /// that still calls it. Returns `false` if the plugin was GOING already.
+    pub(crate) fn force_removal(&self, lock: &mut GlobalGuard<LOCK>) -> bool {
+        let links = self.links.as_mut(lock);
+        links.exit_due &= !links.has_handle;
         // INVARIANT: `refs` is 0 before `state` is GOING.
         self.refs.store(0, Relaxed);
         self.state.xchg(State::Going as u32, Full) != State::Going as u32
@@ -289,52 +368,65 @@ impl Plugin {
         self.tables.replace(None, held)
     }
 
-    /// Takes a reference to the plugin and to its owner, as `strong_try_module_get()`.
+    /// Pins the plugin and its owner, as `strong_try_module_get()`.
     ///
-    /// Returns `false` unless both are LIVE.
+    /// Returns [`None`] unless both are LIVE.
     ///
     /// Context: Any, NMI included.
-    pub(crate) fn try_get(&self) -> bool {
+    pub(crate) fn try_pin(&self, guard: &PreemptGuard) -> Option<PluginPin<'_>> {
+        // The owner comes first: once it is GOING, its own unregistration finds no reference
+        // (modelled in tests/litmus/plugin-owner.litmus).
+        let owner = self.tables(guard)?.owner.try_pin_live()?;
         let mut refs = self.refs.load(Relaxed);
         // As `atomic_inc_not_zero()`.
         loop {
             if refs <= 0 || refs == i32::MAX {
-                return false;
+                return None;
             }
             match self.refs.cmpxchg(refs, refs.wrapping_add(1), Full) {
                 Ok(_) => break,
                 Err(now) => refs = now,
             }
         }
-        let pinned = self
-            .owner
-            .is_none_or(|m| m.state() == ModuleState::Live && m.try_get());
-        if !pinned {
-            self.refs.fetch_sub(1, Release);
-        }
-        pinned
+        Some(PluginPin {
+            plugin: self,
+            _owner: owner,
+        })
     }
 
-    /// Puts the references that [`Plugin::try_get`] took.
-    ///
-    /// Context: Any, NMI included.
-    pub(crate) fn put(&self) {
-        let owner = self.owner;
-        // Another thread may unregister and free the plugin as soon as its reference is put.
-        self.refs.fetch_sub(1, Release);
-        if let Some(m) = owner {
-            m.put();
+    /// Takes over a reference to the plugin whose [`PluginPin`] was forgotten; `owner` is its
+    /// reference to the owner.
+    pub(crate) fn forgotten_pin(&self, owner: ModulePin) -> PluginPin<'_> {
+        PluginPin {
+            plugin: self,
+            _owner: owner,
         }
     }
 
     /// Returns the letters of `print_modules()`: the owner's taints, then '+' or '-'.
     ///
     /// A LIVE plugin without taints has none.
-    pub(crate) fn flags(&self) -> Flags {
+    pub(crate) fn flags(&self, tables: &Tables) -> Flags {
         Flags {
-            taints: self.owner.map_or(0, Module::taints),
+            taints: tables.owner.taints(),
             state: self.state(),
         }
+    }
+}
+
+/// A reference to a LIVE plugin and to its owner, neither of which can go before this is dropped.
+///
+/// The reference to the owner is put last, so a plugin whose owner is not pinned has no reference.
+#[must_use = "the plugin is pinned until this is dropped"]
+pub(crate) struct PluginPin<'a> {
+    plugin: &'a Plugin,
+    _owner: ModulePin,
+}
+
+impl Drop for PluginPin<'_> {
+    fn drop(&mut self) {
+        // Another thread may unregister the plugin from here on. Its owner is still pinned.
+        self.plugin.refs.fetch_sub(1, Release);
     }
 }
 

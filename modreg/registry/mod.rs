@@ -32,11 +32,14 @@ mod register;
 mod unregister;
 
 pub(crate) use self::{
-    owners::Owners,
+    owners::{
+        FailedLoads,
+        Owners, //
+    },
     register::{
         register,
         Content,
-        Ownership,
+        Request,
         OWNER_GOING, //
     },
     unregister::unregister,
@@ -50,19 +53,52 @@ use crate::{
             by_number::ORDER, //
         },
         lock::LOCK,
-        plugin::list::LAST_UNLOADED, //
+        plugin::{
+            list::{
+                LAST_UNLOADED,
+                ORPHANS, //
+            },
+            PluginRef, //
+        },
     },
-    primitives::rcu::Held, //
+    primitives::{
+        preempt::PreemptGuard,
+        rcu::Held, //
+    },
 };
 
-/// Frees the indexes when modreg is unloaded.
+/// The registry, which exists from modreg's init to its exit.
 ///
-/// No plugin is left then, since each module that calls modreg pins it.
-pub(crate) fn clear() {
-    let mut lock = LOCK.lock();
-    let mut held = Held::new(&mut lock);
-    drop(INDEX.replace(None, &mut held));
-    NAMES.clear(&mut held);
-    ORDER.clear(&mut held);
-    drop(LAST_UNLOADED.replace(None, &mut held));
+/// When it is dropped there are no plugins, since each pins modreg, and no holders of handles, since
+/// the modules that call modreg pin it.
+pub(crate) struct Registry(());
+
+impl Registry {
+    /// Creates the registry, which is empty.
+    pub(crate) fn new() -> Self {
+        NAMES.init();
+        Self(())
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        let mut lock = LOCK.lock();
+        while let Some(plugin) = first_orphan() {
+            if let Some(entry) = plugin.links().as_mut(&mut lock).entry.take() {
+                drop(entry.remove(&mut Held::new(&mut lock)));
+            }
+        }
+        let mut held = Held::new(&mut lock);
+        drop(INDEX.replace(None, &mut held));
+        NAMES.clear(&mut held);
+        ORDER.clear(&mut held);
+        drop(LAST_UNLOADED.replace(None, &mut held));
+        drop(lock);
+    }
+}
+
+/// Returns a plugin whose handle was not released.
+fn first_orphan() -> Option<PluginRef> {
+    ORPHANS.iter(&PreemptGuard::new()).next().cloned()
 }

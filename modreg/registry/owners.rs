@@ -4,7 +4,7 @@
 
 use super::{
     register::{
-        go_live,
+        drop_init,
         say_live, //
     },
     unregister::remove_now, //
@@ -12,60 +12,109 @@ use super::{
 use crate::{
     modreg::{
         lock::LOCK,
-        plugin::{
-            list::PLUGINS,
-            Plugin, //
-        },
+        name::Name,
+        plugin::owner,
+        trace, //
     },
     primitives::{
         module::{
             Module,
+            ModuleId,
             ModuleState, //
         },
         notifier::ModuleNotify,
-        preempt::PreemptGuard, //
+        rcu::Held, //
     },
 };
-use kernel::{
-    prelude::*,
-    sync::Arc, //
-};
+use kernel::prelude::*;
 
-/// Returns a plugin of `module` for which `which` is true.
-fn owned_by(module: Module, which: impl Fn(&Plugin) -> bool) -> Option<Arc<Plugin>> {
-    PLUGINS
-        .iter(&PreemptGuard::new())
-        .find(|p| p.owner() == Some(module) && which(p))
-        .cloned()
-}
-
-/// Makes plugins follow the states of their owners.
+/// Makes plugins follow the states of their owners, behind all other callbacks of the module
+/// notifier chain.
+///
+/// So a module notifier may register plugins for a module that is COMING, and unregister those of
+/// one that is GOING.
 pub(crate) struct Owners;
 
 impl ModuleNotify for Owners {
-    fn module_state(module: Module, state: ModuleState) {
+    const PRIORITY: i32 = i32::MIN;
+
+    fn module_state(module: &Module, state: ModuleState) {
         match state {
-            ModuleState::Live => {
-                while let Some(plugin) = owned_by(module, Plugin::awaits_owner) {
-                    let mut lock = LOCK.lock();
-                    let (live, full) = go_live(&plugin, &mut lock);
-                    drop(lock);
-                    if live {
-                        say_live(&plugin);
-                    }
-                    drop(full);
-                }
-            }
-            ModuleState::Going => {
-                while let Some(plugin) = owned_by(module, |_| true) {
-                    pr_warn!(
-                        "{}: owner unloaded with the plugin registered, removing it\n",
-                        plugin.name()
-                    );
-                    remove_now(&plugin);
-                }
-            }
+            ModuleState::Live => go_live(module.id()),
+            ModuleState::Going => remove_all(module.id(), |name| {
+                pr_warn!(
+                    "{}: owner unloaded with the plugin registered, removing it\n",
+                    name
+                );
+            }),
             ModuleState::Coming | ModuleState::Unformed => {}
+        }
+    }
+}
+
+/// Removes the plugins of a module whose load fails, in front of all other callbacks.
+///
+/// If a callback refuses a module that is COMING, only those in front of it are told that the module
+/// is GOING, and [`Owners`] never is. The others are still to be told, and find their plugins
+/// unlinked.
+pub(crate) struct FailedLoads;
+
+impl ModuleNotify for FailedLoads {
+    const PRIORITY: i32 = i32::MAX;
+
+    fn module_state(module: &Module, state: ModuleState) {
+        // A module that is unloaded is in state GOING itself.
+        if state == ModuleState::Going && module.state() == ModuleState::Coming {
+            remove_all(module.id(), |name| {
+                pr_info!("{}: owner failed to load, removing the plugin\n", name);
+            });
+        }
+    }
+}
+
+/// Takes the init regions of an owner's plugins away, and makes those LIVE that wait for it.
+///
+/// The kernel frees the init memory next, so a plugin in any state loses its init regions: one that
+/// has not started, and one that is GOING and whose exit callback runs.
+fn go_live(owner: ModuleId) {
+    let mut last = None;
+    loop {
+        let mut lock = LOCK.lock();
+        let Some(plugin) = owner::next(owner, last.as_ref(), &lock) else {
+            return;
+        };
+        if plugin.follows_owner() {
+            let full = drop_init(&plugin, &mut lock);
+            let live = plugin.awaits_owner(&lock);
+            if live {
+                plugin.set_live(&Held::new(&mut lock));
+                trace::plugin_state(&plugin);
+            }
+            drop(lock);
+            if live {
+                say_live(&plugin);
+            }
+            drop(full);
+        }
+        last = Some(plugin);
+    }
+}
+
+/// Removes the plugins of an owner, and reports each with `say`.
+///
+/// This does not wait for a thread that runs an exit callback of such a plugin: the callback may
+/// wait for what the caller holds, such as the module notifier chain.
+fn remove_all(owner: ModuleId, say: impl Fn(&Name)) {
+    loop {
+        let lock = LOCK.lock();
+        let plugin = owner::next(owner, None, &lock);
+        drop(lock);
+        let Some(plugin) = plugin else {
+            return;
+        };
+        say(plugin.name());
+        if !remove_now(&plugin) {
+            return;
         }
     }
 }

@@ -12,13 +12,17 @@ use crate::{
             by_number::ORDER, //
         },
         lock::LOCK,
+        name::Name,
         plugin::{
             list::{
+                add_count,
                 Gone,
-                LAST_UNLOADED, //
+                LAST_UNLOADED,
+                ORPHANS, //
             },
-            Links,
+            owner,
             Plugin,
+            PluginRef,
             Position,
             State, //
         },
@@ -26,6 +30,7 @@ use crate::{
         trace, //
     },
     primitives::{
+        callback::sleepably,
         errno::edeadlk,
         preempt::PreemptGuard,
         rcu::{
@@ -48,68 +53,87 @@ use crate::{
 use core::mem;
 use kernel::{
     prelude::*,
-    sync::Arc,
-    time::{
-        delay::fsleep,
-        Delta, //
-    },
+    sync::GlobalGuard, //
 };
 
-/// Removes plugins in one stop: all, or none.
+/// Removes plugins in one stop, all or none, and releases their handles.
+///
+/// A plugin that was unlinked with its owner only has its handle released.
 ///
 /// Follows `delete_module(2)`.
 ///
 /// # Errors
 ///
-/// - `EBUSY` if a plugin is referenced, has not started, is GOING, or is named twice.
+/// - `EBUSY` if a plugin is referenced, has not started, is being removed, or is named twice.
 /// - `EDEADLK` if called where sleeping is not allowed.
 /// - `ENOMEM` if out of memory.
+/// - `ENODEV` if a plugin was unlinked with its owner. The others were removed, and all handles are
+///   released.
+/// - Those of [`stop_machine`]. The exit callbacks were called, and the plugins stay GOING until this
+///   is called again.
 ///
 /// Context: May sleep.
-pub(crate) fn unregister(plugins: &[Arc<Plugin>]) -> Result {
+pub(crate) fn unregister(plugins: &[PluginRef]) -> Result {
     if !can_stop_machine() {
         return Err(edeadlk());
     }
-    let mut before = KVec::with_capacity(plugins.len(), GFP_KERNEL)?;
-    let mut entries = KVec::with_capacity(plugins.len(), GFP_KERNEL)?;
-    let mut retired = KVec::with_capacity(plugins.len(), GFP_KERNEL)?;
+    let mut before = KVVec::with_capacity(plugins.len(), GFP_KERNEL)?;
+    let mut leaving = KVVec::with_capacity(plugins.len(), GFP_KERNEL)?;
+    let mut removed = Some(KVVec::with_capacity(plugins.len(), GFP_KERNEL)?);
 
     let mut lock = LOCK.lock();
-    let held = Held::new(&mut lock);
     for plugin in plugins {
-        if let Some(was) = plugin.try_begin_removal(&held) {
+        if let Some(was) = plugin.try_begin_removal(&mut lock) {
             push_reserved(&mut before, was);
             continue;
         }
         for (plugin, &was) in plugins.iter().zip(&before) {
-            plugin.cancel_removal(was, &held);
+            plugin.cancel_removal(was, &mut lock);
         }
         drop(lock);
         say_busy(plugin);
         return Err(EBUSY);
     }
-    for plugin in plugins {
-        trace::plugin_state(plugin);
-        let links = plugin.links().as_mut(&mut lock);
-        if let Some(entry) = links.entry.take() {
-            push_reserved(&mut entries, (entry, links.place));
+    for (plugin, &was) in plugins.iter().zip(&before) {
+        if was != State::Going {
+            trace::plugin_state(plugin);
         }
     }
+    let orphans = plugins.iter().any(|p| p.links().as_ref(&lock).unlinked);
     drop(lock);
 
     for plugin in plugins {
-        if plugin.exit().is_some() {
-            pr_info!("{}: going\n", plugin.name());
-            plugin.exit().call();
+        call_exit(plugin);
+        push_reserved(&mut leaving, Leaving::new(plugin));
+    }
+    let done = unlink(&mut leaving, |leaving, held| {
+        let mut removed = removed.take()?;
+        for plugin in leaving {
+            push_reserved(&mut removed, plugin.take_off(held));
+        }
+        Some(removed)
+    });
+    let mut lock = LOCK.lock();
+    for plugin in plugins {
+        plugin.end_removal(&mut lock);
+        if done.is_ok() {
+            drop(release(plugin, &mut lock));
         }
     }
-    unlink(plugins, move |held| {
-        for (entry, place) in entries {
-            // Without room, it would be freed after a grace period.
-            push_reserved(&mut retired, take_off(entry, place, held));
-        }
-        retired
-    })
+    drop(lock);
+    done?;
+    if orphans {
+        return Err(ENODEV);
+    }
+    Ok(())
+}
+
+/// Releases the handle of an unlinked plugin. The caller drops the result without the lock.
+fn release(plugin: &Plugin, lock: &mut GlobalGuard<LOCK>) -> Option<Retired<Node<PluginRef>>> {
+    let links = plugin.links().as_mut(lock);
+    links.has_handle = false;
+    let entry = links.entry.take()?;
+    Some(entry.remove(&mut Held::new(lock)))
 }
 
 /// Reports why a plugin cannot be removed.
@@ -129,99 +153,228 @@ fn say_busy(plugin: &Plugin) {
     }
 }
 
-/// Removes a plugin whose start failed or whose owner is unloaded.
+/// Calls the exit callback of a plugin that has started, once.
 ///
-/// Waits if another thread is removing it.
+/// A LIVE owner is pinned meanwhile. Another owner may be unloaded while its code runs here, as with
+/// any callback: one that is COMING is freed, when its init fails, in spite of references.
 ///
 /// Context: May sleep.
-pub(super) fn remove_now(plugin: &Arc<Plugin>) {
+pub(super) fn call_exit(plugin: &Plugin) {
     let mut lock = LOCK.lock();
-    if plugin.force_removal(&Held::new(&mut lock)) {
-        trace::plugin_state(plugin);
-        let links = plugin.links().as_mut(&mut lock);
-        let (entry, place) = (links.entry.take(), links.place);
-        drop(lock);
-        let done = unlink(core::slice::from_ref(plugin), |held| {
-            entry.map(|entry| take_off(entry, place, held))
-        });
-        if let Err(error) = done {
-            pr_err!("{}: not unlinked (-{:?})\n", plugin.name(), error);
-        }
+    if !plugin.take_exit(&mut lock) {
         return;
     }
+    let owner = match plugin.exit().is_some() {
+        true => plugin
+            .tables(&Held::new(&mut lock))
+            .and_then(|t| t.owner.try_pin_live()),
+        false => None,
+    };
     drop(lock);
-    // Another thread is removing this plugin: wait until it has cleared the tables, then for the end
-    // of its `stop_machine()`, during which it holds the lock.
-    while plugin.tables(&PreemptGuard::new()).is_some() {
-        fsleep(Delta::from_millis(1));
+    if plugin.exit().is_some() {
+        if !plugin.is_quiet() {
+            pr_info!("{}: going\n", plugin.name());
+        }
+        let (_none, sleepable) = sleepably(|| plugin.exit().call());
+        if !sleepable {
+            say_atomic(plugin.name(), "exit");
+        }
     }
-    drop(LOCK.lock());
+    drop(owner);
 }
 
-type Removed = (Retired<Node<Arc<Plugin>>>, Option<Retired<Tables>>);
-
-/// Takes a plugin off the list, and its tables away from lookups.
-fn take_off(
-    entry: Entry<Arc<Plugin>, LOCK>,
-    place: Position,
-    held: &mut Held<'_, LOCK>,
-) -> Removed {
-    let tables = entry.clear(held);
-    ORDER.mark(place, held);
-    (entry.remove(held), tables)
+/// Reports a callback that returned where sleeping is not allowed, which was restored.
+pub(super) fn say_atomic(name: &Name, callback: &str) {
+    pr_err!(
+        "{}: its {} callback left preemption, interrupts or RCU disabled\n",
+        name,
+        callback
+    );
 }
 
-/// Unlinks `plugins` under `stop_machine()`. No reader uses them when this returns.
+/// Removes a plugin whose start failed or whose owner is unloaded.
 ///
-/// Without memory for a new address index, the old one keeps their slots, which lead to plugins
-/// without tables.
+/// Does nothing if the plugin was unlinked. Another thread that is removing it finds it unlinked. If
+/// the plugin's handle was handed out, its holder can still release it.
+///
+/// Returns `false`, with a line in the log, if [`stop_machine`] fails.
+///
+/// Context: May sleep.
+pub(super) fn remove_now(plugin: &PluginRef) -> bool {
+    let mut leaving = [Leaving::new(plugin)];
+    let removed = unlink(&mut leaving, |leaving, held| {
+        leaving.first_mut().map(|plugin| plugin.take_off(held))
+    });
+    let Ok(removed) = removed else {
+        return false;
+    };
+    let Some((Some(node), tables)) = removed.flatten() else {
+        return true;
+    };
+    drop(tables);
+    let mut lock = LOCK.lock();
+    if plugin.links().as_ref(&lock).has_handle {
+        let entry = ORPHANS.add(node, &mut Held::new(&mut lock));
+        plugin.links().as_mut(&mut lock).entry = Some(entry);
+    }
+    true
+}
+
+/// A plugin that is being unlinked.
+struct Leaving<'a> {
+    plugin: &'a PluginRef,
+    /// Whether this unlinks the plugin; another thread may have done so before.
+    is_linked: bool,
+    entry: Option<Entry<PluginRef, LOCK>>,
+    place: Position,
+    /// The tables for a LIVE state that the plugin has not reached.
+    core: Option<KBox<RcuBox<Tables>>>,
+}
+
+/// What unlinking has taken from readers.
+type Removed = (Option<Retired<Node<PluginRef>>>, Option<Retired<Tables>>);
+
+impl<'a> Leaving<'a> {
+    fn new(plugin: &'a PluginRef) -> Self {
+        Self {
+            plugin,
+            is_linked: false,
+            entry: None,
+            place: Position::default(),
+            core: None,
+        }
+    }
+
+    /// Takes the plugin's entry, if it is linked, and makes it GOING.
+    fn begin(&mut self, lock: &mut GlobalGuard<LOCK>) {
+        let links = self.plugin.links().as_mut(lock);
+        self.is_linked = !links.unlinked;
+        if self.is_linked {
+            (self.entry, self.place) = (links.entry.take(), links.place);
+            if self.plugin.force_removal(lock) {
+                trace::plugin_state(self.plugin);
+            }
+        }
+    }
+
+    /// Gives the entry back.
+    fn cancel(&mut self, lock: &mut GlobalGuard<LOCK>) {
+        if self.is_linked {
+            self.plugin.links().as_mut(lock).entry = self.entry.take();
+        }
+    }
+
+    /// Takes the plugin off the list, and its tables away from lookups.
+    fn take_off(&mut self, held: &mut Held<'_, LOCK>) -> Removed {
+        let Some(entry) = self.entry.take() else {
+            return (None, None);
+        };
+        let tables = entry.clear(held);
+        ORDER.mark(self.place, held);
+        (Some(entry.remove(held)), tables)
+    }
+
+    /// Removes what is left of the plugin in the indexes.
+    fn finish(&mut self, lock: &mut GlobalGuard<LOCK>) {
+        if !self.is_linked {
+            return;
+        }
+        let links = self.plugin.links().as_mut(lock);
+        links.unlinked = true;
+        let names = links.names.take();
+        let (core, init) = links.core.take().unzip();
+        self.core = core;
+        drop(links.pin.take());
+        let foreign = mem::take(&mut links.foreign);
+        let mut held = Held::new(lock);
+        foreign::remove(foreign, &mut held);
+        for names in [names, init].iter().flatten() {
+            NAMES.unlink(names, &mut held);
+        }
+        drop(owner::leave(self.plugin, lock));
+        trace::plugin_unregister(self.plugin);
+    }
+}
+
+/// Unlinks `leaving` under `stop_machine()`, where `off` takes each off. No reader uses them when
+/// this returns.
+///
+/// Plugins that were unlinked before are left alone. Without memory for a new address index, the old
+/// one keeps their slots, which lead to plugins without tables. Returns what `off` returned, or
+/// [`None`] if there is nothing to do.
 ///
 /// # Errors
 ///
-/// Those of [`stop_machine`]; nothing is unlinked then.
-fn unlink<R>(plugins: &[Arc<Plugin>], off: impl FnOnce(&mut Held<'_, LOCK>) -> R + Send) -> Result
+/// Those of [`stop_machine`], with a line in the log; nothing is unlinked then.
+///
+/// Context: May sleep.
+fn unlink<R>(
+    leaving: &mut [Leaving<'_>],
+    mut off: impl FnMut(&mut [Leaving<'_>], &mut Held<'_, LOCK>) -> R + Send,
+) -> Result<Option<R::Output>>
 where
     R: Retire + Send,
 {
-    let last = plugins.last().map(|p| RcuBox::new(Gone::new(p)));
-    let last = last.and_then(Result::ok);
+    let last = leaving.last().and_then(|last| {
+        let guard = PreemptGuard::new();
+        let tables = last.plugin.tables(&guard)?;
+        Some(Gone::new(last.plugin, tables))
+    });
+    let mut last = last.and_then(|last| RcuBox::new(last).ok());
 
     let mut lock = LOCK.lock();
+    for plugin in leaving.iter_mut() {
+        plugin.begin(&mut lock);
+    }
+    let n = leaving.iter().filter(|plugin| plugin.is_linked).count();
+    if n == 0 {
+        return Ok(None);
+    }
     let mut held = Held::new(&mut lock);
+    let plugins = leaving.iter().map(|leaving| leaving.plugin);
     let mut change = Change::remove(plugins, &held).ok();
     let gone = stop_machine(|_stopped| {
-        let off = off(&mut held);
-        ORDER.remove(plugins.len(), &mut held);
+        let off = off(leaving, &mut held);
+        ORDER.remove(n, &mut held);
+        let last = last.take();
         let last = last.and_then(|last| LAST_UNLOADED.replace(Some(last), &mut held));
         (off, last)
-    })?;
+    });
+    let gone = match gone {
+        Ok(gone) => gone,
+        Err(error) => {
+            for plugin in leaving.iter_mut() {
+                plugin.cancel(&mut lock);
+                pr_err!("{}: not unlinked (-{:?})\n", plugin.plugin.name(), error);
+            }
+            return Err(error);
+        }
+    };
     // The plugins have no tables, so lookups skip them until the indexes are changed.
     if let Some(change) = &mut change {
         change.apply(&mut held);
     }
     count_change(&mut held);
+    add_count((n as isize).wrapping_neg(), &held);
     // Among equal names those of the newest plugin come first. The newest plugins are likely to be
     // the last here, so their names are found soonest in this order.
-    for plugin in plugins.iter().rev() {
-        let Links {
-            names,
-            foreign,
-            core,
-            ..
-        } = mem::take(plugin.links().as_mut(&mut lock));
-        let mut held = Held::new(&mut lock);
-        foreign::remove(foreign, &mut held);
-        for names in [names, core.unzip().1].iter().flatten() {
-            NAMES.unlink(names, &mut held);
-        }
-        trace::plugin_unregister(plugin);
+    for plugin in leaving.iter_mut().rev() {
+        plugin.finish(&mut lock);
     }
     drop(lock);
     drop(change);
-    // No reader is left. This frees the tables; the last reference frees each plugin.
-    drop(gone);
-    for plugin in plugins {
-        pr_info!("{}: gone\n", plugin.name());
+    let (off, last) = gone;
+    drop(last);
+    for Leaving {
+        plugin, is_linked, ..
+    } in leaving.iter()
+    {
+        if !is_linked {
+            continue;
+        }
+        if !plugin.is_quiet() {
+            pr_info!("{}: gone\n", plugin.name());
+        }
     }
-    Ok(())
+    Ok(Some(off))
 }

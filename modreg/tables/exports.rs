@@ -28,14 +28,14 @@ pub(crate) struct Export {
 /// Exported symbols, sorted by name.
 pub(crate) enum Exports {
     /// Marked in the plugin's own symbol table.
-    Marked(Arc<Symbols>, KVec<Export>),
+    Marked(Arc<Symbols>, KVVec<Export>),
     /// The table that the module loader has.
     Kernel(Ksymtab),
 }
 
 impl Exports {
     /// Takes marked symbols, in the order of their table; the first of a name counts. May sleep.
-    pub(crate) fn marked(symbols: Arc<Symbols>, mut exports: KVec<Export>) -> Self {
+    pub(crate) fn marked(symbols: Arc<Symbols>, mut exports: KVVec<Export>) -> Self {
         let name = |e: &Export| symbols.name(e.symbol);
         sort_by(&mut exports, |a, b| {
             name(a).cmp(name(b)).then(a.symbol.cmp(&b.symbol))

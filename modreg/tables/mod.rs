@@ -15,12 +15,15 @@ use self::{
 };
 use crate::primitives::{
     borrowed::MaybeOwned,
-    cstr::ThinCStr, //
+    cstr::ThinCStr,
+    module::LentModule, //
 };
 use kernel::sync::Arc;
 
 /// All that readers find in one plugin. Replaced as a whole when the plugin becomes LIVE.
 pub(crate) struct Tables {
+    /// The module that owns the plugin.
+    pub(crate) owner: LentModule,
     /// Its regions; those that stay come before those that go when the plugin is LIVE.
     pub(crate) regions: MaybeOwned<Region>,
     /// Its symbols.

@@ -19,6 +19,11 @@ use crate::{
             StrTab,
             ThinCStr, //
         },
+        nofault::{
+            copy_string,
+            read_u32,
+            read_word, //
+        },
         sort::sort_by, //
     },
 };
@@ -66,6 +71,20 @@ impl Symbols {
             Some(sym) => self.names.get(sym.st_name),
             None => c"".into(),
         }
+    }
+
+    /// Returns the address of symbol `i` where the table may be unmapped.
+    fn value_nofault(&self, i: u32) -> Option<usize> {
+        let at = self.syms.address(i)?;
+        read_word(at.wrapping_add(offset_of!(Elf64_Sym, st_value)))
+    }
+
+    /// Copies the name of symbol `i` where the table may be unmapped.
+    fn name_nofault(&self, i: u32, name: &mut [u8]) -> bool {
+        let at = self.syms.address(i);
+        let at = at.and_then(|at| read_u32(at.wrapping_add(offset_of!(Elf64_Sym, st_name))));
+        let at = at.and_then(|offset| self.names.address(offset));
+        at.is_some_and(|at| copy_string(at, name))
     }
 
     /// The address of symbol `i`, as `kallsyms_symbol_value()`.
@@ -218,6 +237,41 @@ impl Symtab {
     /// The number in the table of the `n`-th symbol that readers see. Constant; from any context.
     pub(crate) fn nth(&self, n: u32) -> Option<u32> {
         (n < self.len()).then(|| nth(&self.visible, n))
+    }
+
+    /// Finds the symbol at or below `addr` in `region`, as [`Symtab::find`], where the table may be
+    /// unmapped.
+    ///
+    /// Copies its name, and returns the offset of `addr` and the symbol's size.
+    ///
+    /// Context: Any, NMI included.
+    pub(crate) fn find_nofault(
+        &self,
+        addr: usize,
+        region: &Region,
+        name: &mut [u8],
+    ) -> Option<(usize, usize)> {
+        let order = self
+            .order
+            .get(region.symbols.start as usize..region.symbols.end as usize)?;
+        let (mut low, mut high) = (0, order.len());
+        while low < high {
+            let middle = low.wrapping_add(high) / 2;
+            if self.symbols.value_nofault(*order.get(middle)?)? <= addr {
+                low = middle.wrapping_add(1);
+            } else {
+                high = middle;
+            }
+        }
+        let symbol = *order.get(low.checked_sub(1)?)?;
+        let value = self.symbols.value_nofault(symbol)?;
+        let end = match order.get(low) {
+            Some(&next) => self.symbols.value_nofault(next)?,
+            None => region.base.wrapping_add(region.size),
+        };
+        let offset = addr.wrapping_sub(value);
+        let copied = self.symbols.name_nofault(symbol, name);
+        copied.then_some((offset, end.wrapping_sub(value)))
     }
 
     /// The symbol at or below `addr` in `region`, as `find_kallsyms_symbol()`. Logarithmic; from

@@ -31,6 +31,15 @@ use primitives::{
     vec::push_reserved, //
 };
 
+/// The module is one of C; its exit calls [`variants_clear()`], which waits for RCU callbacks.
+type LocalModule = primitives::exit::Module<()>;
+
+impl primitives::exit::Body for () {
+    fn init(_module: &'static ThisModule, _undo: &mut primitives::exit::Undo) -> Result<Self> {
+        Ok(())
+    }
+}
+
 const __LOG_PREFIX: &[u8] = b"modreg_bench\0";
 
 kernel::sync::global_lock! {
@@ -75,9 +84,10 @@ fn insert(item: Item, stop: bool) -> Result<i64> {
     let entry;
     if stop {
         let mut added = None;
+        let (mut node, mut index) = (Some(node), Some(index));
         let done = stop_machine(|_stopped| {
-            added = Some(ITEMS.add(node, &mut held));
-            INDEX.replace(Some(index), &mut held)
+            added = node.take().map(|node| ITEMS.add(node, &mut held));
+            INDEX.replace(index.take(), &mut held)
         });
         old = None;
         entry = added;

@@ -17,6 +17,9 @@ fn control() -> Result {
         let (first, value) = (LIST.iter(&guard).next(), CELL.load(&guard));
         pr_info!("{:?} {:?}\n", first, value);
     }
-    drop(stop_machine(|_stopped| entry.remove(&mut held))?);
+    let mut entry = Some(entry);
+    drop(stop_machine(|_stopped| {
+        entry.take().map(|entry| entry.remove(&mut held))
+    })?);
     Ok(())
 }

@@ -7,6 +7,7 @@
 include!("common.in");
 
 fn writer(entry: Entry<u32, LOCK>) -> Result {
-    drop(stop_machine(|_stopped| entry)?);
+    let mut entry = Some(entry);
+    drop(stop_machine(|_stopped| entry.take())?);
     Ok(())
 }

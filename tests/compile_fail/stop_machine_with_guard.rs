@@ -7,6 +7,6 @@
 include!("common.in");
 
 fn writer() -> Result {
-    let guard = PreemptGuard::new();
-    stop_machine(|_stopped| drop(guard))
+    let mut guard = Some(PreemptGuard::new());
+    stop_machine(|_stopped| drop(guard.take()))
 }

@@ -7,6 +7,6 @@
 include!("common.in");
 
 fn writer() -> Result {
-    let lock = LOCK.lock();
-    stop_machine(|_stopped| drop(lock))
+    let mut lock = Some(LOCK.lock());
+    stop_machine(|_stopped| drop(lock.take()))
 }

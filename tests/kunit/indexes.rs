@@ -7,15 +7,14 @@ use crate::{
         error::Refusal,
         index::by_number::ORDER,
         lookup,
-        name::Name,
         plugin::{
             list::PLUGINS,
-            Plugin, //
+            Plugin,
+            PluginRef, //
         },
         registry::{
             self,
-            Content,
-            Ownership, //
+            Content, //
         },
         tables::{
             exports::Exports,
@@ -29,12 +28,12 @@ use crate::{
             Borrowed,
             MaybeOwned, //
         },
-        callback::Callback,
         preempt::PreemptGuard, //
     },
     tests::kunit::{
+        owner,
         registry::value,
-        some,
+        request, some,
         tables::{
             region,
             symbols,
@@ -53,7 +52,7 @@ use kernel::{
 const BASE: usize = 0x20_0000;
 
 /// Registers a plugin with these symbols in regions of its own.
-fn register(name: &CStr, described: &[Described<'_>], bases: &[usize]) -> Result<Arc<Plugin>> {
+fn register(name: &CStr, described: &[Described<'_>], bases: &[usize]) -> Result<PluginRef> {
     let failed = |error| Refusal::new(error, "no tables");
     let content = || {
         let symbols = symbols(described).map_err(failed)?;
@@ -62,23 +61,17 @@ fn register(name: &CStr, described: &[Described<'_>], bases: &[usize]) -> Result
             regions.push(region(base, 0x10).map_err(failed)?, GFP_KERNEL)?;
         }
         let full = Tables {
+            owner: owner(),
             symtab: Symtab::new(symbols.clone(), &mut regions, &[])?,
-            exports: Arc::new(Exports::marked(symbols, KVec::new()), GFP_KERNEL)?,
+            exports: Arc::new(Exports::marked(symbols, KVVec::new()), GFP_KERNEL)?,
             extable: Extable::new(Borrowed::empty(), &[])?,
             init: false,
             regions: MaybeOwned::own(regions),
         };
         Ok(Content { full, core: None })
     };
-    let ownership = Ownership {
-        owner: None,
-        follows: false,
-    };
-    // SAFETY: There is no function to call.
-    let exit = unsafe { Callback::new(None, core::ptr::null_mut()) };
-    let name = Name::new(name).map_err(|e| Refusal::from(e).error)?;
     let start = None::<fn() -> Result<(), Refusal>>;
-    registry::register(name, ownership, exit, content, start).map_err(|r| r.error)
+    registry::register(request(name)?, content, start).map_err(|r| r.error)
 }
 
 /// Returns whether an address belongs to the plugin, or to none.
@@ -98,7 +91,7 @@ pub(super) fn numbers_agree() -> bool {
             .map_or(0, |tables| tables.symtab.len());
         for i in 0..len {
             match ORDER.nth(n, &guard) {
-                Ok(Some((p, at))) if at == i && core::ptr::eq(p, &**plugin) => n += 1,
+                Ok(Some((p, at))) if at == i && core::ptr::eq(p, &***plugin) => n += 1,
                 _ => return false,
             }
         }
@@ -122,7 +115,7 @@ mod tests {
         const PLUGINS: usize = 150;
 
         let mut state = 3;
-        let mut plugins: KVec<Option<Arc<Plugin>>> = KVec::new();
+        let mut plugins: KVec<Option<PluginRef>> = KVec::new();
         for _ in 0..PLUGINS {
             plugins.push(None, GFP_KERNEL)?;
         }
@@ -149,7 +142,7 @@ mod tests {
             for (i, plugin) in plugins.iter().enumerate() {
                 for base in bases(i) {
                     for addr in [base, base + 0xf] {
-                        check!(belongs(addr, plugin.as_deref()));
+                        check!(belongs(addr, plugin.as_ref().map(|p| &***p)));
                     }
                 }
             }
@@ -171,7 +164,7 @@ mod tests {
         }
         let mut state = 5;
         // Oldest first, each with its number.
-        let mut plugins: KVec<(usize, Arc<Plugin>)> = KVec::new();
+        let mut plugins: KVec<(usize, PluginRef)> = KVec::new();
         for round in 0..6 * PLUGINS {
             let i = next(&mut state) % PLUGINS;
             if let Some(at) = plugins.iter().position(|(n, _)| *n == i) {
@@ -223,7 +216,7 @@ mod tests {
 
         let names = [c"a", c"b", c"c"];
         let mut state = 7;
-        let mut plugins: KVec<Arc<Plugin>> = KVec::new();
+        let mut plugins: KVec<PluginRef> = KVec::new();
         for i in 0..PLUGINS {
             let base = BASE + i * 0x10;
             let described = names.map(|name| (Some(base), name));

@@ -45,7 +45,43 @@ mod primitives;
 mod registry;
 mod tables;
 
+use crate::{
+    modreg::{
+        error::Refusal,
+        name::Name,
+        registry::Request, //
+    },
+    primitives::{
+        callback::Callback,
+        module::{
+            LentModule,
+            Module, //
+        },
+    },
+};
+use core::{
+    ffi::CStr,
+    ptr, //
+};
 use kernel::prelude::*;
+
+/// Returns the owner of the suites' plugins, which is this module.
+fn owner() -> LentModule {
+    // SAFETY: The module stays loaded while its suites run, and these unregister their plugins.
+    unsafe { Module::this().lend() }
+}
+
+/// Returns the request for a plugin of this name without callbacks.
+fn request(name: &CStr) -> Result<Request<'static>> {
+    Ok(Request {
+        name: Name::new(name).map_err(|invalid| Refusal::from(invalid).error)?,
+        owner: Module::this(),
+        follows_owner: false,
+        quiet: false,
+        // SAFETY: There is no function to call.
+        exit: unsafe { Callback::new(None, ptr::null_mut()) },
+    })
+}
 
 /// Turns [`None`] into an error, so that `?` fails the test.
 fn some<T>(option: Option<T>) -> Result<T> {

@@ -26,6 +26,7 @@ use crate::{
 };
 use kernel::{
     prelude::*,
+    str::CString,
     sync::atomic::{
         Atomic,
         Relaxed, //
@@ -238,8 +239,9 @@ mod stopped {
         let cell = cell(3)?;
         let mut lock = LOCK.lock();
         let mut held = Held::new(&mut lock);
+        let mut one = Some(one);
         let removed = stop_machine(|_stopped| {
-            let one = one.remove(&mut held);
+            let one = one.take().map(|one| one.remove(&mut held));
             (one, cell.replace(None, &mut held))
         })?;
         check_eq!(listed(), 2);
@@ -248,10 +250,12 @@ mod stopped {
         drop(removed);
         check_eq!(alive(), before + 1);
 
-        let mut retired = KVec::with_capacity(1, GFP_KERNEL)?;
+        let mut retired = Some(KVec::with_capacity(1, GFP_KERNEL)?);
+        let mut two = Some(two);
         stop_machine(|_stopped| {
+            let (mut retired, two) = retired.take().zip(two.take())?;
             push_reserved(&mut retired, two.remove(&mut held));
-            retired
+            Some(retired)
         })?;
         drop(lock);
         check_eq!(alive(), before);
@@ -318,7 +322,6 @@ mod borrowed {
             MaybeOwned, //
         },
         cstr::{
-            full_name_hash,
             StrTab,
             ThinCStr, //
         },
@@ -352,9 +355,41 @@ mod borrowed {
         check!(ThinCStr::from(c"a").cmp(c"b".into()).is_lt());
         check!(ThinCStr::from(c"ab").cmp(c"a".into()).is_gt());
         check!(ThinCStr::from(c"ab").cmp(c"ab".into()).is_eq());
-        check_eq!(full_name_hash(c"ab"), full_name_hash(c"ab"));
-        check!(full_name_hash(c"ab") != full_name_hash(c"ba"));
         check!(ThinCStr::from(c"abc").to_cstr() == c"abc");
+        Ok(())
+    }
+
+    #[test]
+    fn thin_cstr_display_escapes() -> Result {
+        for (name, shown) in [
+            (c"f.1+$~", c"f.1+$~"),
+            (c"a b", c"a\\x20b"),
+            (c"a\nb\t", c"a\\x0ab\\x09"),
+            (c"\x1b[2J\xff", c"\\x1b[2J\\xff"),
+        ] {
+            let text = CString::try_from_fmt(fmt!("{}", ThinCStr::from(name)))?;
+            check!(&*text == shown);
+        }
+        check!(ThinCStr::from(c"f.1").is_graphic());
+        check!(!ThinCStr::from(c"f 1").is_graphic());
+        Ok(())
+    }
+
+    #[test]
+    fn hash_key_is_secret() -> Result {
+        use crate::primitives::hash::HashKey;
+
+        let (one, two) = (HashKey::new(), HashKey::new());
+        check_eq!(one.hash(c"ab"), two.hash(c"ab"));
+        one.randomize();
+        two.randomize();
+        let same = |(a, b): (&CStr, &CStr)| one.hash(a) == one.hash(b);
+        check!(same((c"ab", c"ab")));
+        check!(!same((c"ab", c"ba")));
+        // Two keys agree about a name once in 2^32 times, about three never.
+        check!([c"a", c"b", c"c"]
+            .iter()
+            .any(|s| one.hash(s) != two.hash(s)));
         Ok(())
     }
 

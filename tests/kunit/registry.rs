@@ -7,16 +7,14 @@ use crate::{
         error::Refusal,
         index::by_name::NAMES,
         lookup,
-        name::Name,
         plugin::{
             list::PLUGINS,
-            Plugin,
+            PluginRef,
             State, //
         },
         registry::{
             self,
-            Content,
-            Ownership, //
+            Content, //
         },
         tables::{
             exports::{
@@ -34,13 +32,12 @@ use crate::{
             Borrowed,
             MaybeOwned, //
         },
-        callback::Callback,
         preempt::PreemptGuard,
         rcu::rcu_barrier, //
     },
     tests::kunit::{
         indexes::numbers_agree,
-        some,
+        owner, request, some,
         tables::{
             region,
             symbols, //
@@ -71,13 +68,14 @@ fn tables(regions: &[Region], hidden: &[Region]) -> Result<Tables, Refusal> {
     for region in regions.iter().cloned() {
         all.push(region, GFP_KERNEL)?;
     }
-    let mut marked = KVec::new();
+    let mut marked = KVVec::new();
     let export = Export {
         symbol: 1,
         gpl_only: true,
     };
     marked.push(export, GFP_KERNEL)?;
     Ok(Tables {
+        owner: owner(),
         symtab: Symtab::new(symbols.clone(), &mut all, hidden)?,
         exports: Arc::new(Exports::marked(symbols, marked), GFP_KERNEL)?,
         extable: Extable::new(Borrowed::empty(), &[])?,
@@ -90,7 +88,7 @@ fn register_with(
     name: &CStr,
     base: usize,
     start: impl FnOnce() -> Result<(), Refusal>,
-) -> Result<Arc<Plugin>> {
+) -> Result<PluginRef> {
     let core = region(base, 0x100)?;
     let init = region(base + 0x1000, 0x100)?;
     let content = || {
@@ -99,17 +97,10 @@ fn register_with(
             core: Some(tables(&[core], &[init])?),
         })
     };
-    let ownership = Ownership {
-        owner: None,
-        follows: false,
-    };
-    // SAFETY: There is no function to call.
-    let exit = unsafe { Callback::new(None, core::ptr::null_mut()) };
-    let name = Name::new(name).map_err(|e| Refusal::from(e).error)?;
-    registry::register(name, ownership, exit, content, Some(start)).map_err(|refusal| refusal.error)
+    registry::register(request(name)?, content, Some(start)).map_err(|refusal| refusal.error)
 }
 
-fn register(name: &CStr, base: usize) -> Result<Arc<Plugin>> {
+fn register(name: &CStr, base: usize) -> Result<PluginRef> {
     register_with(name, base, || Ok(()))
 }
 
@@ -234,17 +225,8 @@ mod tests {
     #[test]
     fn register_failed_content_no_trace() -> Result {
         let before = count();
-        let ownership = Ownership {
-            owner: None,
-            follows: false,
-        };
-        // SAFETY: There is no function to call.
-        let exit = unsafe { Callback::new(None, core::ptr::null_mut()) };
-        let name = Name::new(c"kunit").map_err(|e| Refusal::from(e).error)?;
         let refused = registry::register(
-            name,
-            ownership,
-            exit,
+            request(c"kunit")?,
             || Err(Refusal::new(ENOMEM, "on purpose")),
             Some(|| Ok(())),
         );
@@ -273,24 +255,28 @@ mod tests {
     fn unregister_referenced_busy() -> Result {
         let plugin = register(c"kunit", BASE)?;
         check_eq!(plugin.references(), 0);
-        check!(plugin.try_get());
+        let guard = PreemptGuard::new();
+        let pin = plugin.try_pin(&guard);
+        drop(guard);
+        check!(pin.is_some());
         check_eq!(plugin.references(), 1);
         check_eq!(registry::unregister(&[plugin.clone()]).err(), Some(EBUSY));
         check!(plugin.state() == State::Live);
         check_eq!(resolve(BASE), Some((0, 16)));
-        plugin.put();
+        drop(pin);
         registry::unregister(&[plugin.clone()])?;
-        check!(!plugin.try_get());
+        check!(plugin.try_pin(&PreemptGuard::new()).is_none());
         check!(plugin.tables(&PreemptGuard::new()).is_none());
         Ok(())
     }
 
     #[test]
-    fn plugin_coming_try_get_fails() -> Result {
+    fn plugin_coming_try_pin_fails() -> Result {
         let mut got = true;
         let plugin = register_with(c"kunit", BASE, || {
             let guard = PreemptGuard::new();
-            got = lookup::text_address(BASE, &guard).is_none_or(Plugin::try_get);
+            let plugin = lookup::text_address(BASE, &guard);
+            got = plugin.is_none_or(|plugin| plugin.try_pin(&guard).is_some());
             Ok(())
         })?;
         check!(!got);
@@ -306,11 +292,14 @@ mod tests {
             plugins.push(register(&name, BASE + i * 0x10000)?, GFP_KERNEL)?;
         }
         let last = some(plugins.last())?.clone();
-        check!(last.try_get());
+        let guard = PreemptGuard::new();
+        let pin = last.try_pin(&guard);
+        drop(guard);
+        check!(pin.is_some());
         check_eq!(registry::unregister(&plugins).err(), Some(EBUSY));
         check_eq!(count(), before + 20);
         check!(plugins.iter().all(|p| p.state() == State::Live));
-        last.put();
+        drop(pin);
         registry::unregister(&plugins)?;
         check_eq!(count(), before);
         for i in 0..20 {

@@ -336,7 +336,7 @@ mod exports {
             (Some(2), c"alpha"),
             (Some(5), c"private"),
         ])?;
-        let mut marked = KVec::new();
+        let mut marked = KVVec::new();
         for (symbol, gpl_only) in [(0, false), (1, true), (2, true), (3, false)] {
             marked.push(Export { symbol, gpl_only }, GFP_KERNEL)?;
         }
@@ -352,7 +352,7 @@ mod exports {
 
     #[test]
     fn exports_find_in_empty() -> Result {
-        let exports = Exports::marked(symbols(&[])?, KVec::new());
+        let exports = Exports::marked(symbols(&[])?, KVVec::new());
         check_eq!(exports.find(c"a".into()), None);
         Ok(())
     }

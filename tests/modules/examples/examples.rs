@@ -12,6 +12,7 @@ mod primitives;
 
 use core::ops::Range;
 use kernel::prelude::*;
+use primitives::exit;
 
 module! {
     type: Examples,
@@ -72,10 +73,12 @@ mod generated {
     include!(env!("MODREG_EXAMPLES"));
 }
 
-struct Examples;
+type Examples = exit::Module<State>;
 
-impl kernel::Module for Examples {
-    fn init(module: &'static ThisModule) -> Result<Self> {
+struct State;
+
+impl exit::Body for State {
+    fn init(module: &'static ThisModule, _undo: &mut exit::Undo) -> Result<Self> {
         // SAFETY: Called once.
         unsafe { LOCK.init() };
         for (name, place, example) in generated::EXAMPLES {
@@ -86,11 +89,5 @@ impl kernel::Module for Examples {
             }
         }
         Ok(Self)
-    }
-}
-
-impl Drop for Examples {
-    fn drop(&mut self) {
-        primitives::rcu::rcu_barrier();
     }
 }

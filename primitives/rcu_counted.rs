@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Reference-counted values that RCU frees.
+//!
+//! C headers: [`include/linux/refcount.h`](srctree/include/linux/refcount.h),
+//! [`include/linux/rcupdate.h`](srctree/include/linux/rcupdate.h)
+//!
+//! Use [`Arc`](kernel::sync::Arc) for values of which only owners of a reference have pointers. It
+//! frees in the thread that drops the last reference, and at once.
+
+use super::rcu::{
+    call_rcu,
+    end_callback, //
+};
+use core::{
+    mem::offset_of,
+    ops::Deref,
+    ptr::NonNull, //
+};
+use kernel::{
+    alloc::AllocError,
+    bindings,
+    prelude::*,
+    sync::{
+        aref::{
+            ARef,
+            AlwaysRefCounted, //
+        },
+        Refcount, //
+    },
+    types::Opaque, //
+};
+
+/// A reference to a value that RCU frees; see [`RcuCounted`].
+pub(crate) type RcuRef<T> = ARef<RcuCounted<T>>;
+
+/// A reference-counted value that is freed a grace period after the last reference is dropped.
+///
+/// So a pointer to it, or into it, may also be used without a reference: within a read-side critical
+/// section of RCU, or with preemption disabled, that began while there was one. And the last
+/// reference may be dropped where memory must not be freed, for instance under a
+/// [`PreemptGuard`](super::preempt::PreemptGuard) or while the machine is stopped, which on
+/// `PREEMPT_RT` forbid it.
+///
+/// The value comes first, so a pointer to it also is one to this.
+///
+/// # Invariants
+///
+/// - Each instance was allocated by [`RcuCounted::new`], so `T` is [`Send`] and `'static`.
+/// - `refs` is the number of references, and 0 only once `head` was handed to `call_rcu()`.
+///
+/// # Examples
+///
+/// ```
+/// let seven: RcuRef<u32> = RcuCounted::new(7)?;
+/// let again = seven.clone();
+/// drop(seven);
+/// assert_eq!(**again, 7);
+/// // Frees the value after a grace period.
+/// drop(again);
+/// # Ok::<(), Error>(())
+/// ```
+#[repr(C)]
+pub(crate) struct RcuCounted<T> {
+    value: T,
+    refs: Refcount,
+    head: Opaque<bindings::callback_head>,
+}
+
+impl<T> RcuCounted<T> {
+    /// Where the value is.
+    pub(crate) const VALUE: usize = offset_of!(Self, value);
+
+    /// Allocates a value with one reference.
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError`] if out of memory.
+    ///
+    /// Context: May sleep.
+    pub(crate) fn new(value: T) -> Result<RcuRef<T>, AllocError>
+    where
+        T: Send + 'static,
+    {
+        // INVARIANT: `refs` is 1, for the reference that is returned.
+        let new = Self {
+            value,
+            refs: Refcount::new(1),
+            head: Opaque::uninit(),
+        };
+        let ptr = KBox::into_raw(KBox::new(new, GFP_KERNEL)?);
+        // SAFETY: `ptr` comes from a box and is not null. The reference that `refs` counts is the
+        // one that is created here.
+        Ok(unsafe { ARef::from_raw(NonNull::new_unchecked(ptr)) })
+    }
+}
+
+impl<T> Deref for RcuCounted<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+// SAFETY: `value` is `Send`, `refs` is atomic, and `head` is used by RCU alone.
+unsafe impl<T: Send> Send for RcuCounted<T> {}
+
+// SAFETY: A shared reference gives access to `value`, which is `Sync`, and to the atomic `refs`.
+unsafe impl<T: Send + Sync> Sync for RcuCounted<T> {}
+
+// SAFETY: `refs` counts the references, and the value is not freed while it is above 0. By the type
+// invariants each instance is allocated and counted.
+unsafe impl<T> AlwaysRefCounted for RcuCounted<T> {
+    fn inc_ref(&self) {
+        self.refs.inc();
+    }
+
+    unsafe fn dec_ref(obj: NonNull<Self>) {
+        /// # Safety
+        ///
+        /// `head` must be that of an `RcuCounted<T>` whose last reference was dropped, and that
+        /// neither a reference nor a reader uses.
+        unsafe extern "C" fn free<T>(head: *mut bindings::callback_head) {
+            let this = head
+                .wrapping_byte_sub(offset_of!(RcuCounted<T>, head))
+                .cast::<RcuCounted<T>>();
+            // SAFETY: `this` was allocated as a box, by the type invariants, and by the safety
+            // requirements nobody else uses it.
+            drop(unsafe { KBox::from_raw(this) });
+            end_callback();
+        }
+
+        // SAFETY: By the safety requirements the caller has a reference, so `obj` is valid.
+        if unsafe { obj.as_ref() }.refs.dec_and_test() {
+            let head = obj
+                .as_ptr()
+                .wrapping_byte_add(offset_of!(Self, head))
+                .cast::<bindings::callback_head>();
+            // INVARIANT: `refs` is 0, and `head` is handed to RCU.
+            // SAFETY: `head` lies in the allocation, which the last reference owned. RCU calls
+            // `free()` once no reader can use it. By the type invariants any context may drop `T`.
+            unsafe { call_rcu(head, free::<T>) };
+        }
+    }
+}
