@@ -87,6 +87,49 @@ opened_unprivileged()
 	END
 }
 
+# in_own_root FILE: prints 'shown' or 'hidden', read below a root directory with other sysctls, without
+# CAP_SYSLOG
+in_own_root()
+{
+	setpriv --bounding-set -syslog --inh-caps -syslog python3 - "$1" <<- 'END' | shown
+		import os, re, sys, tempfile
+
+		name = sys.argv[1]
+		with tempfile.TemporaryDirectory() as root:
+		    os.makedirs(root + "/proc/sys/kernel")
+		    for sysctl, value in ("kptr_restrict", "0"), ("perf_event_paranoid", "-1"):
+		        with open(f"{root}/proc/sys/kernel/{sysctl}", "w") as file:
+		            file.write(value + "\n")
+		    files = os.open("/sys/kernel/debug/modreg", os.O_RDONLY)
+		    if not os.fork():
+		        os.chroot(root)
+		        file = os.open(name, os.O_RDWR if name == "resolve" else os.O_RDONLY, dir_fd=files)
+		        if name == "resolve":
+		            os.write(file, b"sample_c_add")
+		        text = b""
+		        while piece := os.read(file, 65536):
+		            text += piece
+		        # The line of the sample, its address first.
+		        line = re.search(rb".*sample_c.*", text).group(0).decode()
+		        print(re.search("(0x)?([0-9a-f]{16})", line).group(2), flush=True)
+		        os._exit(0)
+		    os.wait()
+	END
+}
+
+# opened_before: returns 0 if what counts is when the file was opened
+opened_before()
+{
+	local file out
+	sysctls 2 2
+	exec {file}<> "$modreg/resolve"
+	sysctls 0 -1
+	printf sample_c_add >&"$file"
+	out=$(cat <&"$file" | sed 's/^0x//' | shown)
+	exec {file}>&-
+	[[ $out = hidden ]]
+}
+
 # two_questions: returns 0 if the second question on one open file is refused
 two_questions()
 {
@@ -145,7 +188,7 @@ large_plugin()
 
 load modreg && load modreg_sample_c || ktap_exit_fail_msg "cannot load the modules"
 ktap_print_header
-ktap_set_plan 36
+ktap_set_plan 40
 
 for file in plugins kallsyms; do
 	result "$file: mode 400, owned by root" output_is "400 root" stat -c '%a %U' "$modreg/$file"
@@ -184,6 +227,12 @@ result "plugins opened without CAP_SYSLOG, read by root: addresses are hidden" \
 result "resolve opened without CAP_SYSLOG, asked by root: address is hidden" \
 	output_has_line "0x$zero sample_c_add.*" opened_unprivileged "$modreg/resolve"
 
+sysctls 2 2
+for file in plugins kallsyms resolve; do
+	result "$file opened in a root directory with sysctls of one's own: addresses are hidden" \
+		output_is hidden in_own_root "$file"
+done
+result "resolve opened while addresses are hidden, asked while they are not: address is hidden" opened_before
 result "resolve, unknown name: refused" unresolved no_such_symbol
 result "resolve, address in no plugin: refused" unresolved 0xffffffff00000000
 result "resolve, malformed address: refused" unresolved 0xnonsense

@@ -54,7 +54,8 @@ unload_all()
 {
 	local module
 	[[ ! -e $test_modreg/release ]] || echo > "$test_modreg/release"
-	for module in modreg_examples test_modreg_owner test_modreg_rust test_modreg modreg_sample_{jit,rust,c}; do
+	for module in modreg_examples test_modreg_owner test_modreg_odd test_modreg_rust test_modreg \
+		modreg_sample_{jit,rust,c}; do
 		! loaded "$module" || rmmod "$module" || return 1
 	done
 	# The switch alone lets the hooks go.

@@ -28,7 +28,7 @@ coming=": coming, regions=3 symbols=6"
 
 load modreg && load test_modreg || ktap_exit_fail_msg "cannot load the modules"
 ktap_print_header
-ktap_set_plan 25
+ktap_set_plan $((25 + 7 + 1))
 
 result "registered plugin: coming, live" logs_exactly "sample_c: coming, regions=3 symbols=4
 sample_c: live" load modreg_sample_c
@@ -74,6 +74,31 @@ refused: stop_machine() where sleeping is not allowed (-EDEADLK)
 test_a: going
 test_a: gone" run_case "writers.atomic.$context"
 done
+for context in preempt_off irqs_off rcu; do
+	for callback in init exit; do
+		text="test_a$coming
+test_a: live
+test_a: going
+test_a: gone"
+		says="test_a: its $callback callback left preemption, interrupts or RCU disabled"
+		[[ $callback = init ]] && text=${text/test_a: live/$says$'\n'test_a: live} ||
+			text=${text/test_a: going/test_a: going$'\n'$says}
+		result "$callback callback that returns in $context: is reported" \
+			logs_exactly "$text" run_case "writers.${callback}_atomic.$context"
+	done
+done
+result "quiet plugin: only a refusal is logged" \
+	logs_exactly "test_a: refused, the name is taken (-EEXIST)" run_case writers.quiet
+if cases writers | grep -qx writers.stop_fails; then
+	result "machine that cannot be stopped: plugin is not unlinked, and says so" logs_exactly "test_a$coming
+test_a: live
+test_a: going
+test_a: not unlinked (-EIO)
+test_a: not unlinked (-EIO)
+test_a: gone" run_case writers.stop_fails
+else
+	ktap_test_skip "machine that cannot be stopped: there are no kprobes"
+fi
 result "GPL-only symbol: hidden with a warning" logs_exactly "test_a$coming
 test_a: live
 test_a:gamma is for GPL-compatible callers only

@@ -17,7 +17,7 @@ trap - EXIT
 
 load modreg && load test_modreg && load modreg_sample_c || ktap_exit_fail_msg "cannot load the modules"
 ktap_print_header
-ktap_set_plan 8
+ktap_set_plan 14
 
 log_mark
 result "oops in a LIVE plugin: the calling task is killed" \
@@ -32,5 +32,27 @@ result "oops in a COMING plugin: the log lists it with +" \
 result "oops in a COMING plugin: the log names the function" output_has_line "IP: trouble_inner[.a-z0-9]*\+$number/$number \[$owner\]" modreg_log
 result "oops in a COMING plugin: the log names the caller on the stack" output_has_line "stack: trouble_outer[.a-z0-9]*\+$number/$number \[$owner\]" modreg_log
 result "after two oopses: lookups work" output_has_line "$number sample_c_add\+0x0/$number \[sample_c\]" resolve sample_c_add
+
+
+run_case hold.many &
+holder=$!
+try grep -q '^many_39 ' "$modreg/plugins"
+log_mark
+result "oops with 42 plugins: the calling task is killed" \
+	eval '! (echo "sample_c_add bad" > "$test_modreg/call") 2> /dev/null'
+result "oops with 42 plugins: the function, then a list of the newest and how many more" output_is \
+	"IP: sample_c_add $(seq -f 'many_%02.0f' -s " " 39 -1 8 | sed "s/\>/($external)/g") and 10 more" \
+	eval 'modreg_log | sed -n "s/^\(IP: [a-z_]*\).*/\1/p; s/^Plugins linked in: \([^[]*[^[ ]\).*/\1/p" | paste -s -d " "'
+echo > "$test_modreg/release"
+wait "$holder"
+
+log_mark
+result "fault inside a lookup, of a table that is freed: the calling task is killed" \
+	eval '! (run_case oops.freed_table)'
+result "fault inside a lookup: one oops" output_is 1 eval 'log | grep -c "^BUG: "'
+result "fault inside a lookup: 32 words of the stack, without names" \
+	output_is 32 eval "modreg_log | grep -cxE 'stack: $number \[freed\]'"
+result "fault inside a lookup: the list of plugins comes last" output_has_line "Plugins linked in: freed.*" \
+	eval 'modreg_log | tail -n 1'
 
 ktap_finished

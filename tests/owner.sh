@@ -34,7 +34,7 @@ leave_plugin()
 
 load modreg || ktap_exit_fail_msg "cannot load modreg"
 ktap_print_header
-ktap_set_plan 18
+ktap_set_plan 23
 
 log_mark
 result "module that registers itself: loads" load "$owner" mode=module
@@ -67,6 +67,15 @@ result "owner with a registered plugin, unloaded: its symbol does not resolve" e
 log_mark
 result "owner in GOING: registration is refused with -ENODEV" eval "load $owner mode=late && rmmod $owner &&
 	[[ \$(log | grep -c '^$owner: late: -19\$') -eq 2 ]]"
+log_mark
+result "module with odd names: registers itself" load test_modreg_odd
+result "module with odd names: an unprintable one is escaped" \
+	output_has_line ".* d odd\\\\x09sy\\\\x0abol.*" kallsyms
+result "module with odd names: a long one is cut, as in /proc/kallsyms" \
+	output_has_line "[0-9a-f]+ d long_x{506}	.test_modreg_odd." kallsyms
+result "module with odd names: a long one is cut in an answer" \
+	output_has_line "test_modreg_odd: long: 511, 511" log
+result "module with odd names: unloads" rmmod test_modreg_odd
 result "registry is empty, modules unload" eval 'empty plugins && empty kallsyms && unload_all'
 
 ktap_finished

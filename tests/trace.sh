@@ -32,7 +32,7 @@ symbol_of()
 
 load modreg || ktap_exit_fail_msg "cannot load modreg"
 ktap_print_header
-ktap_set_plan 7
+ktap_set_plan 10
 
 result "tracefs lists five tracepoints" output_is "enable
 filter
@@ -52,7 +52,23 @@ plugin_unregister: sample_c generation=$generation" eval 'events | grep -vE "plu
 result "tracepoints on: the regions and the symbols come first, with their addresses" output_is "region region region symbol symbol symbol symbol register" \
 	eval 'events | sed -nE "1,8s/plugin_([a-z]*): sample_c generation=$generation .*/\1/p" | paste -s -d " "'
 result "tracepoints on: the address and the size of a symbol are those of resolve" output_is "$add" symbol_of sample_c_add
+echo > "$tracing/trace"
+result "tracepoints on: a name that would break a line is escaped" output_has_line \
+	'plugin_symbol: .* symbol=odd\\x09sy\\x0abol' eval 'load test_modreg_odd && rmmod test_modreg_odd && events'
 echo 0 > "$tracing/events/modreg/enable"
+# Readers are asked by tracers, too: what they call must not be traced.
+functions=$tracing/available_filter_functions
+if [[ -e $functions ]]; then
+	result "function tracer: readers cannot be traced" eval "! grep '\[modreg\]' $functions |
+		grep -vE '^(trace|perf_trace|do_perf_trace|__bpf_trace|__traceiter|__probestub|rust_do_trace|trace_raw|trace_event)_' |
+		sed 's/^/# /' | grep ."
+	result "function tracer: the kernel's functions that readers call cannot be traced" eval "! grep -xE \
+		'(strcmp|strlen|bcmp|memcpy|sized_strscpy|__hsiphash_(un)?aligned|preempt_schedule_notrace)' $functions |
+		sed 's/^/# /' | grep ."
+else
+	ktap_test_skip "function tracer: there is none"
+	ktap_test_skip "function tracer: there is none"
+fi
 result "modules unload" unload_all
 
 ktap_finished

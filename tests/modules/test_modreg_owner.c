@@ -4,7 +4,11 @@
  * what it does:
  *
  *   leave	unloads with a plugin still registered
- *   lose	the same, and loses a little memory each time
+ *   lose	unregisters its plugin, and loses a little memory each time
+ *   own	unregisters its plugin, which exports a symbol, and logs the result
+ *   idle	does nothing
+ *   slow	the same, and takes 5 seconds to unload
+ *   refuse	its init function fails at once
  *   late	registers plugins while it is being unloaded
  *   module	registers itself from its init function
  *   fail	the same, unregisters itself again, then its init function fails
@@ -18,6 +22,7 @@
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/delay.h>
 #include <linux/kallsyms.h>
 #include <linux/kmemleak.h>
 #include <linux/kprobes.h>
@@ -31,7 +36,7 @@
 
 static char *mode = "module";
 module_param(mode, charp, 0444);
-MODULE_PARM_DESC(mode, "leave, lose, late, module, fail, abandon, oops or panic");
+MODULE_PARM_DESC(mode, "leave, lose, own, idle, slow, refuse, late, module, fail, abandon, oops or panic");
 
 static struct modreg_plugin *plugin;
 static void *lost;
@@ -204,11 +209,16 @@ static struct modreg_plugin *register_page(const char *name)
 		.base = (unsigned long)page,
 		.size = sizeof(page),
 	};
+	const struct modreg_symbol symbol = {
+		"own_symbol", (unsigned long)page, 0, MODREG_EXPORT,
+	};
 	const struct modreg_plugin_desc desc = {
 		.name = name,
 		.owner = THIS_MODULE,
 		.regions = &region,
 		.num_regions = 1,
+		.symbols = &symbol,
+		.num_symbols = !strcmp(mode, "own"),
 	};
 
 	return modreg_register_plugin(&desc);
@@ -237,12 +247,14 @@ static int __init test_modreg_owner_init(void)
 		/* Another test may call this later. */
 		kmemleak_not_leak(lost);
 	}
-	if (!strcmp(mode, "leave") || !strcmp(mode, "lose")) {
-		plugin = register_page("left");
+	if (!strcmp(mode, "leave") || !strcmp(mode, "lose") || !strcmp(mode, "own")) {
+		plugin = register_page(!strcmp(mode, "own") ? "own" : "left");
 		return PTR_ERR_OR_ZERO(plugin);
 	}
-	if (!strcmp(mode, "late"))
+	if (!strcmp(mode, "late") || !strcmp(mode, "idle") || !strcmp(mode, "slow"))
 		return 0;
+	if (!strcmp(mode, "refuse"))
+		return -EXFULL;
 	err = register_self();
 	if (!strcmp(mode, "module"))
 		return err;
@@ -261,8 +273,12 @@ static void __exit test_modreg_owner_exit(void)
 		pr_info("late: %d\n", PTR_ERR_OR_ZERO(plugin));
 		plugin = modreg_register_module(THIS_MODULE, NULL);
 		pr_info("late: %d\n", PTR_ERR_OR_ZERO(plugin));
-	} else if (!strcmp(mode, "module")) {
+	} else if (!strcmp(mode, "module") || !strcmp(mode, "lose")) {
 		modreg_unregister_plugin(plugin);
+	} else if (!strcmp(mode, "own")) {
+		pr_info("own: %d\n", modreg_unregister_plugin(plugin));
+	} else if (!strcmp(mode, "slow")) {
+		ssleep(5);
 	}
 }
 

@@ -47,10 +47,10 @@ static bool in_any(const struct modreg_plugin_desc *d, unsigned long addr, unsig
 	return false;
 }
 
-static bool printable(const char *name)
+static bool printable(const char *name, const char *except)
 {
 	for (; *name; name++)
-		if (*name <= ' ' || *name > '~' || *name == ':')
+		if (*name <= ' ' || *name > '~' || strchr(except, *name))
 			return false;
 	return true;
 }
@@ -164,6 +164,7 @@ static void symbol_faults(const struct modreg_plugin_desc *d)
 	const struct modreg_symtab *t = d->symtab;
 	const struct modreg_symbol *s;
 	const struct elf64_sym *elf;
+	unsigned int i;
 
 	if (d->num_symbols > MODREG_MAX_SYMBOLS)
 		fault(true, -E2BIG);
@@ -173,6 +174,7 @@ static void symbol_faults(const struct modreg_plugin_desc *d)
 		for (s = d->symbols; s < d->symbols + d->num_symbols; s++) {
 			fault(!s->name || !*s->name, -EINVAL);
 			fault(s->name && strlen(s->name) >= KSYM_NAME_LEN, -ENAMETOOLONG);
+			fault(s->name && !printable(s->name, ""), -EINVAL);
 			fault(!in_any(d, s->value, 0), -ERANGE);
 			fault(s->type && (s->type <= ' ' || s->type > '~'), -EINVAL);
 			fault(s->flags & ~(MODREG_EXPORT | MODREG_EXPORT_GPL), -EINVAL);
@@ -188,14 +190,23 @@ static void symbol_faults(const struct modreg_plugin_desc *d)
 	if (!t->strtab || t->strtab_size > NAMES)
 		return;
 	fault(t->strtab_size && t->strtab[t->strtab_size - 1], -EINVAL);
-	if (!t->symtab || t->num_symtab > SYMBOLS)
+	if (t->num_symtab > SYMBOLS)
 		return;
-	for (elf = t->symtab; elf < t->symtab + t->num_symtab; elf++)
-		if (elf->st_name >= t->strtab_size)
+	for (i = 0; t->typetab && i < t->num_symtab; i++)
+		fault(t->typetab[i] <= ' ' || t->typetab[i] > '~', -EINVAL);
+	if (!t->symtab)
+		return;
+	for (elf = t->symtab; elf < t->symtab + t->num_symtab; elf++) {
+		if (elf->st_name >= t->strtab_size) {
 			fault(true, -EINVAL);
-		else
-			fault(strnlen(t->strtab + elf->st_name, t->strtab_size - elf->st_name) >=
-			      KSYM_NAME_LEN, -ENAMETOOLONG);
+			continue;
+		}
+		fault(strnlen(t->strtab + elf->st_name, t->strtab_size - elf->st_name) >=
+		      KSYM_NAME_LEN, -ENAMETOOLONG);
+		/* Names that do not end there have another fault. */
+		if (!t->strtab[t->strtab_size - 1])
+			fault(!printable(t->strtab + elf->st_name, ""), -EINVAL);
+	}
 }
 
 static void extable_faults(const struct modreg_plugin_desc *d)
@@ -228,12 +239,13 @@ void find_faults(const struct subject *s)
 	if (!d->name) {
 		fault(true, -EINVAL);
 	} else {
-		fault(!*d->name || !printable(d->name), -EINVAL);
+		fault(!*d->name || !printable(d->name, ":[]()"), -EINVAL);
 		fault(strlen(d->name) >= MODREG_NAME_LEN, -ENAMETOOLONG);
 		for (i = 0; i < PLUGINS; i++)
 			fault(subjects[i].plugin && !strcmp(subjects[i].desc.name, d->name),
 			      -EEXIST);
 	}
+	fault(!d->owner || (d->flags & ~MODREG_QUIET), -EINVAL);
 	fault(!d->num_regions, -EINVAL);
 	fault(d->num_regions && !d->regions, -EINVAL);
 	fault(d->num_regions > MODREG_MAX_REGIONS, -E2BIG);

@@ -176,7 +176,7 @@ static void spoil(struct subject *s)
 	struct subject *other = &subjects[below(PLUGINS)];
 	unsigned int i;
 
-	switch (below(30)) {
+	switch (below(31)) {
 	case 0:
 		s->desc.name = odd_string(s);
 		break;
@@ -286,6 +286,12 @@ static void spoil(struct subject *s)
 			s->params[0].ops = NULL;
 		if (one_in(4))
 			s->params[0].name = NULL;
+		break;
+	case 30:
+		if (one_in(2))
+			s->desc.owner = NULL;
+		else
+			s->desc.flags = odd_number();
 		break;
 	}
 }

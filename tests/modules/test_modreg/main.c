@@ -33,6 +33,9 @@ static const struct test_case * const topics[] = {
 	state_cases,
 	refused_cases,
 	foreign_cases,
+	owner_cases,
+	oops_cases,
+	limit_cases,
 	fault_cases,
 #ifdef HAVE_JIT
 	kallsyms_cases,
@@ -79,7 +82,7 @@ bool test_check_str(const char *have, const char *want, const char *func, int li
 
 void test_hold(void)
 {
-	check(wait_for_completion_timeout(&release, 300 * HZ));
+	check(wait_for_completion_interruptible_timeout(&release, 300 * HZ) > 0);
 }
 
 /* Begins a case. end_case() returns whether its checks held. */
@@ -226,6 +229,10 @@ DEFINE_SHOW_ATTRIBUTE(cases);
 
 static int __init test_modreg_init(void)
 {
+	int err = owners_init();
+
+	if (err)
+		return err;
 	dir = debugfs_create_dir(KBUILD_MODNAME, NULL);
 	debugfs_create_file("cases", 0400, dir, NULL, &cases_fops);
 	debugfs_create_file("run", 0200, dir, NULL, &run_fops);
@@ -238,6 +245,7 @@ static int __init test_modreg_init(void)
 static void __exit test_modreg_exit(void)
 {
 	debugfs_remove(dir);
+	owners_exit();
 }
 
 module_init(test_modreg_init);

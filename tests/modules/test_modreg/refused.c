@@ -35,6 +35,26 @@ static void spoil_newline_in_name(struct fixture *f)
 	f->desc.name = "test_a\n";
 }
 
+static void spoil_bracket_in_name(struct fixture *f)
+{
+	f->desc.name = "test_a]";
+}
+
+static void spoil_letters_in_name(struct fixture *f)
+{
+	f->desc.name = "test_a(+)";
+}
+
+static void spoil_no_owner(struct fixture *f)
+{
+	f->desc.owner = NULL;
+}
+
+static void spoil_unknown_plugin_flags(struct fixture *f)
+{
+	f->desc.flags = MODREG_QUIET << 1;
+}
+
 static void spoil_umlaut_in_name(struct fixture *f)
 {
 	f->desc.name = "t\xc3\xa4st";
@@ -133,6 +153,26 @@ static void spoil_overlong_symbol(struct fixture *f)
 	f->symbols[2].name = overlong;
 }
 
+static void spoil_newline_in_symbol(struct fixture *f)
+{
+	f->symbols[2].name = "a\nffffffff81000000 T forged";
+}
+
+static void spoil_blank_in_symbol(struct fixture *f)
+{
+	f->symbols[2].name = "a b";
+}
+
+static void spoil_escape_in_symbol(struct fixture *f)
+{
+	f->symbols[2].name = "\x1b[2Ja";
+}
+
+static void spoil_bytes_in_symbol(struct fixture *f)
+{
+	f->symbols[2].name = "a\xff\xfe";
+}
+
 static void spoil_symbol_below(struct fixture *f)
 {
 	f->symbols[2].value = f->text - 1;
@@ -229,6 +269,17 @@ static void spoil_overlong_symtab_name(struct fixture *f)
 {
 	use_symtab(f);
 	memset(elf_names + 1, 's', KSYM_NAME_LEN);
+}
+
+static void spoil_tab_in_symtab(struct fixture *f)
+{
+	use_symtab(f);
+	elf_names[2] = '\t';
+}
+
+static void spoil_type_in_symtab(struct fixture *f)
+{
+	use_symtab(f)->typetab = "?\n";
 }
 
 static void spoil_too_large_symtab(struct fixture *f)
@@ -462,6 +513,10 @@ const struct test_case refused_cases[] = {
 	REFUSED(colon_in_name, -EINVAL),
 	REFUSED(newline_in_name, -EINVAL),
 	REFUSED(umlaut_in_name, -EINVAL),
+	REFUSED(bracket_in_name, -EINVAL),
+	REFUSED(letters_in_name, -EINVAL),
+	REFUSED(no_owner, -EINVAL),
+	REFUSED(unknown_plugin_flags, -EINVAL),
 	REFUSED(overlong_name, -ENAMETOOLONG),
 	REFUSED(no_regions, -EINVAL),
 	REFUSED(null_regions, -EINVAL),
@@ -478,6 +533,10 @@ const struct test_case refused_cases[] = {
 	REFUSED(symbol_without_name, -EINVAL),
 	REFUSED(symbol_with_empty_name, -EINVAL),
 	REFUSED(overlong_symbol, -ENAMETOOLONG),
+	REFUSED(newline_in_symbol, -EINVAL),
+	REFUSED(blank_in_symbol, -EINVAL),
+	REFUSED(escape_in_symbol, -EINVAL),
+	REFUSED(bytes_in_symbol, -EINVAL),
 	REFUSED(symbol_below, -ERANGE),
 	REFUSED(symbol_behind, -ERANGE),
 	REFUSED(symbol_at_zero, -ERANGE),
@@ -492,6 +551,8 @@ const struct test_case refused_cases[] = {
 	REFUSED(name_outside_strtab, -EINVAL),
 	REFUSED(name_far_outside_strtab, -EINVAL),
 	REFUSED(overlong_symtab_name, -ENAMETOOLONG),
+	REFUSED(tab_in_symtab, -EINVAL),
+	REFUSED(type_in_symtab, -EINVAL),
 	REFUSED(too_large_symtab, -E2BIG),
 	REFUSED(null_extable, -EINVAL),
 	REFUSED(too_many_exceptions, -E2BIG),

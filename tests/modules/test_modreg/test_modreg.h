@@ -29,6 +29,9 @@ extern const struct test_case writer_cases[];
 extern const struct test_case state_cases[];
 extern const struct test_case refused_cases[];
 extern const struct test_case foreign_cases[];
+extern const struct test_case owner_cases[];
+extern const struct test_case oops_cases[];
+extern const struct test_case limit_cases[];
 extern const struct test_case fault_cases[];
 
 /* jit.c has code for this architecture. */
@@ -51,6 +54,8 @@ bool test_check_str(const char *have, const char *want, const char *func, int li
 /* Blocks until user space writes to the file 'release'. */
 void test_hold(void);
 
+int owners_init(void);
+void owners_exit(void);
 void run_in_context(const char *context, void (*func)(void));
 void generate(u32 seed, u32 first, u32 count, bool wrong);
 

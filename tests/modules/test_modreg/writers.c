@@ -3,9 +3,14 @@
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/irqflags.h>
 #include <linux/kernel.h>
+#include <linux/kprobes.h>
 #include <linux/module.h>
+#include <linux/preempt.h>
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
+#include <linux/stop_machine.h>
 #include <linux/string.h>
 
 #include "test_modreg.h"
@@ -129,6 +134,7 @@ static void args_case(const struct test_case *tc)
 	static const char * const good[] = {
 		"some_number=7", "  some_number=7  ", "some-number=7", "some_number=0x7",
 		"some_number=\"7\"", "some_number=3 some_number=7", "\tsome_number=7\n",
+		"some_number=7 -- other_number=1", "some_number=7 --",
 	};
 	struct fixture *f;
 	unsigned int i;
@@ -260,6 +266,107 @@ static void atomic_case(const struct test_case *tc)
 	fixture_unregister(f);
 }
 
+/* Callbacks that return where sleeping is not allowed */
+
+static const char *left_how;
+
+static void leave_atomic(void)
+{
+	if (!strcmp(left_how, "preempt_off"))
+		preempt_disable();
+	else if (!strcmp(left_how, "irqs_off"))
+		local_irq_disable();
+	else
+		rcu_read_lock();
+}
+
+static int init_leaves_atomic(struct fixture *f)
+{
+	leave_atomic();
+	return 0;
+}
+
+static void exit_leaves_atomic(struct fixture *f)
+{
+	leave_atomic();
+}
+
+static bool may_sleep(void)
+{
+	return preemptible() && !rcu_preempt_depth();
+}
+
+static void callback_atomic_case(const struct test_case *tc)
+{
+	struct fixture *f = fixture(0);
+
+	left_how = strrchr(tc->name, '.') + 1;
+	if (strstr(tc->name, "init_"))
+		f->in_init = init_leaves_atomic;
+	else
+		f->in_exit = exit_leaves_atomic;
+	if (!fixture_register(f))
+		return;
+	check(may_sleep());
+	fixture_answers(f);
+	fixture_unregister(f);
+	check(may_sleep());
+	check_eq(f->exits, 1);
+	fixture_is_gone(f);
+}
+
+#ifdef CONFIG_KPROBES
+/* The kernel does not stop the machine: the plugin stays GOING, and can be unregistered again. */
+static int stop_fails(cpu_stop_fn_t fn, void *data, const struct cpumask *cpus)
+{
+	return -EIO;
+}
+
+static int call_stop_fails(struct kprobe *kp, struct pt_regs *regs)
+{
+	instruction_pointer_set(regs, (unsigned long)stop_fails);
+	return 1;
+}
+
+static void stop_fails_case(const struct test_case *tc)
+{
+	struct kprobe kp = { .symbol_name = "stop_machine", .pre_handler = call_stop_fails };
+	struct modreg_find_symbol_arg fsa;
+	struct fixture *f = fixture(0);
+
+	if (!fixture_register(f))
+		return;
+	if (check_eq(register_kprobe(&kp), 0)) {
+		check_eq(modreg_unregister_plugin(f->plugin), -EIO);
+		check_eq(modreg_unregister_plugins(&f->plugin, 1), -EIO);
+		unregister_kprobe(&kp);
+	}
+	check_eq(f->exits, 1);
+	check(!find_symbol_get("beta", &fsa));
+	check_eq(modreg_is_address(f->text), true);
+	fixture_unregister(f);
+	check_eq(f->exits, 1);
+	fixture_is_gone(f);
+}
+#endif
+
+/* A plugin whose life is not logged; a refusal is. */
+static void quiet_case(const struct test_case *tc)
+{
+	struct fixture *f = fixture(0), *g = fixture(1);
+	struct modreg_plugin *refused;
+
+	f->desc.flags = MODREG_QUIET;
+	if (!fixture_register(f))
+		return;
+	g->desc.name = f->desc.name;
+	g->desc.flags = MODREG_QUIET;
+	refused = modreg_register_plugin(&g->desc);
+	check_eq(PTR_ERR_OR_ZERO(refused), -EEXIST);
+	fixture_answers(f);
+	fixture_unregister(f);
+}
+
 /*
  * So many plugins that every table grows, registered out of order, removed one by one and at
  * once.
@@ -337,6 +444,16 @@ const struct test_case writer_cases[] = {
 	{ "writers.atomic.softirq", atomic_case },
 	{ "writers.atomic.hardirq", atomic_case },
 	{ "writers.atomic.nmi", atomic_case },
+	{ "writers.exit_atomic.preempt_off", callback_atomic_case },
+	{ "writers.exit_atomic.irqs_off", callback_atomic_case },
+	{ "writers.exit_atomic.rcu", callback_atomic_case },
+	{ "writers.init_atomic.preempt_off", callback_atomic_case },
+	{ "writers.init_atomic.irqs_off", callback_atomic_case },
+	{ "writers.init_atomic.rcu", callback_atomic_case },
+#ifdef CONFIG_KPROBES
+	{ "writers.stop_fails", stop_fails_case },
+#endif
+	{ "writers.quiet", quiet_case },
 	{ "writers.many_plugins", many_plugins_case },
 	{ }
 };

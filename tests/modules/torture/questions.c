@@ -18,8 +18,8 @@ const char * const context_names[CONTEXTS] = { "process", "softirq", "hardirq", 
 const char * const question_names[QUESTIONS] = {
 	"address_lookup", "lookup_symbol_name", "lookup_symbol_attrs", "is_address",
 	"text_address", "search_extables", "kallsyms_lookup_name", "find_symbol",
-	"find_symbol_get", "get_kallsym", "shared", "listed", "nobody", "kernel's name",
-	"kernel's name kept", "kernel's text", "fixup", "trace",
+	"find_symbol_get", "sample pinned", "get_kallsym", "shared", "listed", "nobody",
+	"kernel's name", "kernel's name kept", "kernel's text", "fixup", "trace",
 };
 
 struct counts __percpu *counts;
@@ -280,6 +280,10 @@ static void ask_find_symbol_get(struct asker *a, struct slot *s)
 	bool found;
 	u32 gen;
 
+	atomic_inc(&s->holders);
+	atomic_inc(&s->pins);
+	/* Before the reference is taken. */
+	smp_mb__after_atomic();
 	before = look(s);
 	gen = some_gen(a, before);
 	name_symbol(a->wanted, s, gen, GPL);
@@ -289,7 +293,7 @@ static void ask_find_symbol_get(struct asker *a, struct slot *s)
 	if (!found) {
 		if (before == now && phase_of(now) == LIVE && gen == gen_of(now) && exports(gen))
 			wrong(a, FIND_SYMBOL_GET, "%s is there, but not found", a->wanted);
-		return;
+		goto none_held;
 	}
 	if (fsa.value != address(s, GPL) || !exports(gen))
 		wrong(a, FIND_SYMBOL_GET, "%s is %lx, not %lx", a->wanted, fsa.value,
@@ -303,6 +307,21 @@ static void ask_find_symbol_get(struct asker *a, struct slot *s)
 		wrong(a, FIND_SYMBOL_GET, "%s is pinned, but now it is %u in phase %d", a->wanted,
 		      gen_of(now), phase_of(now));
 	modreg_find_symbol_put(fsa.owner);
+none_held:
+	/* After the reference was put. */
+	smp_mb__before_atomic();
+	atomic_dec(&s->holders);
+}
+
+/* References to the samples' plugins, whose owners unregister them when they are unloaded. */
+static void ask_sample(struct asker *a)
+{
+	struct modreg_find_symbol_arg fsa = { .gplok = true };
+
+	fsa.name = one_in(&a->rnd, 2) ? "sample_c_add" : "sample_rust_add";
+	if (modreg_find_symbol_get(&fsa))
+		modreg_find_symbol_put(fsa.owner);
+	count(a, SAMPLE);
 }
 
 static void look_at_all(struct asker *a)
@@ -453,6 +472,7 @@ void ask(struct asker *a)
 	ask_name(a, s, k);
 	ask_find_symbol(a, s, k);
 	ask_find_symbol_get(a, s);
+	ask_sample(a);
 	ask_get_kallsym(a);
 	ask_shared(a);
 	ask_listed(a, s);

@@ -78,6 +78,8 @@ struct borrowed {
 struct slot {
 	/* Generation, number of changes, and phase. Only the slot's writer changes it. */
 	u64 word;
+	/* How many readers may hold a reference, and how many have begun to. */
+	atomic_t holders, pins;
 	/* The rest is the writer's. */
 	struct modreg_plugin *plugin;
 	struct borrowed *borrowed;

@@ -199,16 +199,29 @@ static void refuse(struct slot *s, unsigned int how)
 static void go(struct slot **going, unsigned int n, bool busy)
 {
 	struct modreg_plugin *plugins[BATCH];
+	bool held = busy;
 	unsigned int i;
-	int ret;
+	int ret, pins = 0;
 
 	for (i = 0; i < n; i++) {
 		plugins[i] = going[i]->plugin;
 		enter(going[i], LEAVING);
+		pins -= atomic_read(&going[i]->pins);
 	}
+	/* A reader that is counted later is seen in 'pins', too. */
+	smp_mb();
+	for (i = 0; i < n; i++)
+		held |= atomic_read(&going[i]->holders);
 	ret = n == 1 ? modreg_unregister_plugin(plugins[0]) : modreg_unregister_plugins(plugins, n);
+	smp_mb();
+	for (i = 0; i < n; i++)
+		pins += atomic_read(&going[i]->pins);
 	if ((ret && ret != -EBUSY) || (!ret && busy))
 		wrote_wrong("unregistering %u, %s, gives %d", n, going[0]->name, ret);
+	/* A refusal has a reason: a reference that a reader holds, or may have held meanwhile. */
+	if (ret == -EBUSY && !held && !pins)
+		wrote_wrong("unregistering %u, %s, is refused without a reference", n,
+			    going[0]->name);
 	for (i = 0; i < n; i++)
 		if (ret)
 			enter(going[i], LIVE);
