@@ -31,7 +31,7 @@ busy()
 # shares: prints '12.34 symbol' for each symbol with its share of the thread's samples, the largest first
 shares()
 {
-	perf report -i "$data" --stdio --no-children --comms kthreadd -g none --percentage relative \
+	./modreg-perf report -i "$data" --stdio --no-children --comms kthreadd -g none --percentage relative \
 		--sort symbol -F overhead,symbol 2>> "$errors" | sed -nE 's/^ +([0-9.]+)% +\[[k.]\] +([^ ].*[^ ]) *$/\1 \2/p'
 }
 
@@ -44,14 +44,14 @@ share_of()
 # chains SYMBOL: prints the call chains of the samples in the symbol, a line each
 chains()
 {
-	perf script -i "$data" --comms kthreadd -F ip,sym 2>> "$errors" |
+	./modreg-perf script -i "$data" --comms kthreadd -F ip,sym 2>> "$errors" |
 		awk -v name="$1" 'BEGIN { RS = "" } $2 == name { line = ""; for (i = 2; i <= NF; i += 2) line = line " " $i; print substr(line, 2) }'
 }
 
 # times SYMBOL: prints the first and the last time of a sample in the symbol, and an address of it
 times()
 {
-	perf script -i "$data" --comms kthreadd -G -F time,ip,sym 2>> "$errors" | tr -d : |
+	./modreg-perf script -i "$data" --comms kthreadd -G -F time,ip,sym 2>> "$errors" | tr -d : |
 		awk -v name="$1" '$3 == name { last = $1; if (!first) first = $1; page = substr($2, 1, length($2) - 3) } END { print first + 0, last + 0, page }'
 }
 
@@ -69,11 +69,10 @@ ktap_print_header
 command -v perf > /dev/null || { ktap_skip_all "there is no perf"; exit "$KSFT_SKIP"; }
 [[ -e modreg_busy.ko ]] || { ktap_skip_all "there is no code for this architecture"; exit "$KSFT_SKIP"; }
 load modreg || ktap_exit_fail_msg "cannot load modreg"
-ktap_set_plan 12
+ktap_set_plan 13
 
 result "two plugins one after another, without modreg_kallsyms: modreg-perf records" record "$(busy ms=1500)"
 shares | head -n 8 | sed 's/^/# /'
-perf script -i "$data" -F comm -G 2>> "$errors" | sort | uniq -c | sort -rn | head -n 5 | sed 's/^/# /'
 sed 's/^/# /' "$errors" | head -n 10
 result "the first plugin, gone before the report: its function has a share" test "$(share_of first_load)" -ge 5
 result "the second plugin: its function has a share" test "$(share_of second_load)" -ge 5
@@ -86,12 +85,15 @@ result "the run-time sample, with modreg_kallsyms: modreg-perf records" record "
 result "the run-time sample goes before the report" rmmod $jit
 shares | head -n 8 | sed 's/^/# /'
 result "its function has a share" test "$(share_of sample_jit_load)" -ge 5
-chains sample_jit_load | sort | uniq -c | sort -rn | head -n 3 | sed 's/^/# /'
-result "its callers, up to ret_from_fork, are in the call chain" output_has_line \
-	'sample_jit_load busy_step sample_jit_call busy_for(\.[a-z0-9.]*)? busy kthread ret_from_fork ret_from_fork_asm' chains sample_jit_load
-result "modreg-perf script is perf's own" output_has_line '.* sample_jit_load\+0x[0-9a-f]+ .*' \
+callers='busy_for(\.[a-z0-9.]*)? busy kthread ret_from_fork ret_from_fork_asm'
+chains sample_jit_call | sort | uniq -c | sort -rn | head -n 3 | sed 's/^/# /'
+result "a function of it: its callers, up to ret_from_fork, are in the call chain" output_has_line \
+	"sample_jit_call $callers" chains sample_jit_call
+result "a function that it calls: the call chain goes through it" output_has_line \
+	"busy_step sample_jit_call $callers" chains busy_step
+result "modreg-perf script is perf's own" output_has_line '.* sample_jit_load\+0x[0-9a-f]+' \
 	./modreg-perf script -i "$data" --comms kthreadd -F ip,sym,symoff
-result "no sample of the thread is without a name" output_lacks '[0-9.]+ (\[unknown\]|0x[0-9a-f]+)' shares
+result "no sample of the thread is without a name" output_lacks '[0-9.]+ (\[unknown\]|0x[0-9a-f]+).*' shares
 rmmod modreg_busy
 result "record without modreg: says that there are no tracepoints" eval \
 	'unload_all && output_has_line "modreg-perf: no tracepoints, is modreg loaded?.*" ./modreg-perf record -o "$data" true'
