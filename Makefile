@@ -19,7 +19,7 @@ cached = $(shell scripts/kdir $(FLAVOUR) $(KVERSION))
 ifeq ($(origin KDIR),undefined)
   ifneq ($(filter-out help clean matrix packages test-packages dkms-tarball cache,$(or $(MAKECMDGOALS),modules)),)
     # These targets boot a guest, so the kernel must be one that can be booted.
-    ifneq ($(filter run test test-modules quick conformance torture bench lint boots,$(MAKECMDGOALS)),)
+    ifneq ($(filter run test test-modules quick conformance torture bench docs lint boots,$(MAKECMDGOALS)),)
       KDIR := $(cached)
     else ifneq ($(origin FLAVOUR)$(KVERSION),file)
       KDIR := $(cached)
@@ -93,6 +93,11 @@ torture: test-modules ## torture modreg for MINUTES=n (10): a line every 10 s an
 bench: strict += MODREG_BENCH=m
 bench: modules ## measure modreg beside the kernel that it runs in: a table and two plots, in 15 minutes
 	@scripts/bench $(KDIR) $(out)
+
+.PHONY: docs
+docs: strict += MODREG_DOCS=m
+docs: modules ## build the reference of the C and Rust interfaces as HTML
+	@echo '  $(out:$(CURDIR)/%=%)/docs/reference/html/index.html'
 
 .PHONY: lint
 lint: ## check style and documents, and that nothing warns

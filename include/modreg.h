@@ -5,11 +5,6 @@
  *
  * This header is the C contract and the only definition of the shared types; the
  * Rust bindings are generated from it.
- *
- * Contexts. "Any, NMI included" means process, softirq, hard interrupt, NMI and oops
- * context: the function takes no lock, allocates nothing and does not sleep. "Any, with
- * preemption disabled" is the same, and the caller has disabled preemption. "May sleep"
- * means process context with preemption and interrupts enabled.
  */
 #ifndef _MODREG_H
 #define _MODREG_H
@@ -21,12 +16,21 @@
 #include <linux/types.h>
 
 /**
- * enum - limits of one plugin
- * @MODREG_NAME_LEN: bytes of a plugin's name, the final NUL included; as
- *	MODULE_NAME_LEN.
- * @MODREG_MAX_REGIONS: regions of one plugin.
- * @MODREG_MAX_SYMBOLS: symbols, and exception entries, of one plugin.
- * @MODREG_MAX_PARAMS: parameters of one plugin.
+ * DOC: Contexts
+ *
+ * * "Any, NMI included": process, softirq, hard interrupt, NMI and oops context. The
+ *   function takes no lock, allocates nothing and does not sleep.
+ * * "Any, with preemption disabled": the same, and the caller has disabled preemption.
+ * * "May sleep": process context with preemption and interrupts enabled.
+ */
+
+/**
+ * DOC: Limits of one plugin
+ *
+ * * MODREG_NAME_LEN: bytes of its name, the final NUL included; as MODULE_NAME_LEN.
+ * * MODREG_MAX_REGIONS: regions.
+ * * MODREG_MAX_SYMBOLS: symbols, and exception entries.
+ * * MODREG_MAX_PARAMS: parameters.
  */
 enum {
 	MODREG_NAME_LEN = MODULE_NAME_LEN,
@@ -184,6 +188,7 @@ struct modreg_plugin_desc {
  *
  * Context: May sleep.
  * Return: The plugin, or an ERR_PTR():
+ *
  * * -EINVAL - @desc or one of its members is missing or malformed: no or bad name,
  *   no owner, no regions, a region that is empty or wraps, own regions that overlap,
  *   unknown flags, a count without a table, @symbols beside @symtab, a string

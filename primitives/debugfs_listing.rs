@@ -25,7 +25,7 @@ use kernel::{
 /// A listing with a line for each element, as `struct seq_operations`.
 ///
 /// A value of this type belongs to one open file and is at one element. It is [`Send`], since any
-/// thread may read the file. [`Dir`] has an example.
+/// thread may read the file. [`Dir`](super::debugfs::Dir) has an example.
 pub(crate) trait Listing: Sized + Send + 'static {
     /// Creates the state of an opened file, whose opener may see addresses if `show_values` is
     /// `true`.
@@ -61,7 +61,7 @@ pub(crate) trait Listing: Sized + Send + 'static {
 /// ```
 /// use kernel::seq_file::SeqFile;
 ///
-/// /// Writes "ffffffffc0000000 t filter	[jit]".
+/// /// Writes "ffffffffc0000000 t filter [jit]".
 /// fn show(m: &SeqFile) {
 ///     seq_symbol(m, 0xffff_ffff_c000_0000, b't', c"filter".into(), c"jit".into());
 /// }

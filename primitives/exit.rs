@@ -84,7 +84,8 @@ unsafe trait Undoes {}
 unsafe impl<B: Body> Undoes for Module<B> {}
 
 // `module!` calls the type that it is given `LocalModule`. So where these primitives are used, the
-// module is a `Module`, or it does not compile.
+// module is a `Module`, or it does not compile. The reference is no module.
+#[cfg(not(doc))]
 const _: fn() = || {
     fn undoes<M: Undoes>() {}
     undoes::<crate::LocalModule>();

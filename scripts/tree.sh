@@ -14,6 +14,8 @@ if [[ $suite = trixie ]]; then
 		bpftrace linux-perf trace-cmd gdb
 		# Plots.
 		gnuplot-nox
+		# Reference.
+		python3-sphinx
 	)
 	made_from+=("${RUST_KDIR_TREE%/*}/guest-udevd")
 fi
