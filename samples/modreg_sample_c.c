@@ -108,7 +108,7 @@ static int __init modreg_sample_c_init(void)
 		.num_regions = ARRAY_SIZE(regions),
 		.symbols = symbols,
 		.num_symbols = ARRAY_SIZE(symbols),
-		/* The module's only entry is the one above. */
+		/* The module's only entry is that of sample_c_peek(). */
 		.extable = THIS_MODULE->extable,
 		.num_exentries = THIS_MODULE->num_exentries,
 		.params = params,

@@ -2,13 +2,16 @@
 
 //! A plugin in Rust with two functions, a page of data and start-up code.
 //!
-//! The assembler makes them; `modreg_sample_jit.c` makes such code at run time.
+//! The assembler makes them, for each architecture in a file of its own; `modreg_sample_jit.c` makes
+//! such code at run time.
 
 mod modreg;
+#[cfg(CONFIG_ARM64)]
+mod modreg_sample_rust_arm64;
+#[cfg(CONFIG_X86_64)]
+mod modreg_sample_rust_x86;
 
-use core::arch::global_asm;
 use kernel::{
-    bindings,
     prelude::*,
     str::CString,
     sync::atomic::{
@@ -50,112 +53,6 @@ static sample_rust_step: Page = Page {
     step: Atomic::new(1),
     rest: [0; 4092],
 };
-
-/// Returns from a function, as `ASM_RET`.
-#[cfg(CONFIG_MITIGATION_RETHUNK)]
-macro_rules! ret {
-    () => {
-        "jmp __x86_return_thunk"
-    };
-}
-
-#[cfg(all(CONFIG_X86_64, not(CONFIG_MITIGATION_RETHUNK)))]
-macro_rules! ret {
-    () => {
-        "ret; int3"
-    };
-}
-
-#[cfg(CONFIG_X86_64)]
-global_asm! {
-    ".pushsection .text, \"ax\", @progbits",
-    ".globl sample_rust_text, sample_rust_add, sample_rust_peek, sample_rust_text_end",
-    "sample_rust_text:",
-    ".type sample_rust_add, @function",
-    "sample_rust_add:",
-    "   endbr64",
-    "   movslq sample_rust_step(%rip), %rax",
-    "   addq (%rdi), %rax",
-    ret!(),
-    ".size sample_rust_add, . - sample_rust_add",
-    ".type sample_rust_peek, @function",
-    "sample_rust_peek:",
-    "   endbr64",
-    "   movq %rsi, %rax",
-    "1: movq (%rdi), %rax",
-    "2:",
-    ret!(),
-    ".size sample_rust_peek, . - sample_rust_peek",
-    "sample_rust_text_end:",
-    ".popsection",
-
-    // As `_ASM_EXTABLE(1b, 2b)`: a fault of the instruction at 1 continues at 2.
-    ".pushsection __ex_table, \"a\"",
-    ".balign 4",
-    ".long 1b - ., 2b - ., {EX_TYPE_DEFAULT}",
-    ".popsection",
-
-    ".pushsection .text, \"ax\", @progbits",
-    ".globl sample_rust_init_text, sample_rust_start, sample_rust_init_text_end",
-    "sample_rust_init_text:",
-    ".type sample_rust_start, @function",
-    "sample_rust_start:",
-    "   endbr64",
-    "   xorl %eax, %eax",
-    ret!(),
-    ".size sample_rust_start, . - sample_rust_start",
-    "sample_rust_init_text_end:",
-    ".popsection",
-    EX_TYPE_DEFAULT = const bindings::EX_TYPE_DEFAULT,
-    options(att_syntax),
-}
-
-// The same. `hint 34` is `bti c`.
-#[cfg(CONFIG_ARM64)]
-global_asm! {
-    ".pushsection .text, \"ax\", %progbits",
-    ".globl sample_rust_text, sample_rust_add, sample_rust_peek, sample_rust_text_end",
-    "sample_rust_text:",
-    ".type sample_rust_add, %function",
-    "sample_rust_add:",
-    "   hint 34",
-    "   adrp x1, sample_rust_step",
-    "   ldrsw x1, [x1, :lo12:sample_rust_step]",
-    "   ldr x0, [x0]",
-    "   add x0, x0, x1",
-    "   ret",
-    ".size sample_rust_add, . - sample_rust_add",
-    ".type sample_rust_peek, %function",
-    "sample_rust_peek:",
-    "   hint 34",
-    "   mov x2, x0",
-    "   mov x0, x1",
-    "1: ldr x0, [x2]",
-    "2: ret",
-    ".size sample_rust_peek, . - sample_rust_peek",
-    "sample_rust_text_end:",
-    ".popsection",
-
-    // As `_ASM_EXTABLE_KACCESS(1b, 2b)` of C; the error and the zero go to register 31, which is none.
-    ".pushsection __ex_table, \"a\"",
-    ".balign 4",
-    ".long 1b - ., 2b - .",
-    ".short {EX_TYPE_KACCESS_ERR_ZERO}, 31 | (31 << 5)",
-    ".popsection",
-
-    ".pushsection .text, \"ax\", %progbits",
-    ".globl sample_rust_init_text, sample_rust_start, sample_rust_init_text_end",
-    "sample_rust_init_text:",
-    ".type sample_rust_start, %function",
-    "sample_rust_start:",
-    "   hint 34",
-    "   mov w0, wzr",
-    "   ret",
-    ".size sample_rust_start, . - sample_rust_start",
-    "sample_rust_init_text_end:",
-    ".popsection",
-    EX_TYPE_KACCESS_ERR_ZERO = const bindings::EX_TYPE_KACCESS_ERR_ZERO,
-}
 
 extern "C" {
     static sample_rust_text: u8;
