@@ -17,6 +17,11 @@ use kernel::{
 /// # Examples
 ///
 /// ```
+/// /// Halves a number.
+/// ///
+/// /// # Safety
+/// ///
+/// /// `data` is not used.
 /// unsafe extern "C" fn half(data: *mut c_void) -> usize {
 ///     data as usize / 2
 /// }

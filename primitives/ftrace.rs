@@ -4,19 +4,19 @@
 //!
 //! C header: [`include/linux/ftrace.h`](srctree/include/linux/ftrace.h)
 //!
-//! A [`Hook`] sends some of a function's calls to a replacement of the same prototype, as a
-//! livepatch does with all of them (`kernel/livepatch/patch.c`). Three stages keep apart what may
-//! be done where:
+//! A [`Hook`] redirects some of a function's calls to a replacement of the same prototype, as a
+//! livepatch redirects all of them (`kernel/livepatch/patch.c`). Each of three stages may do more
+//! than the one before:
 //!
-//! 1. [`Hook::concerns`] sees the call alone. It is asked at each call, in any context, even where
-//!    RCU does not watch, and costs what every caller of the function pays.
+//! 1. [`Hook::concerns`] sees the call only. It runs at each call, in any context, also where RCU
+//!    is not watching, and every caller of the function pays for it.
 //! 2. [`Hook::replaces`] may look up what a [`PreemptGuard`] protects.
-//! 3. The replacement answers in the function's place. It too holds a guard throughout, and so
-//!    can neither sleep nor block: Tasks RCU, by which [`Registration::unregister`] waits for it,
-//!    would take a task that blocks for one that has left.
+//! 3. The replacement answers in the function's place. It holds a guard throughout, so it can
+//!    neither sleep nor block: Tasks RCU, by which [`Registration::unregister`] waits for it, would
+//!    take a blocked task for one that has left.
 //!
-//! None of the three is traced: Rust is compiled without calls to ftrace, and so is what
-//! `glue/helpers.c` holds.
+//! None of the three is traced: Rust is compiled without calls to ftrace, and so is
+//! `glue/helpers.c`.
 
 use super::{
     bindings as helpers,
@@ -59,7 +59,7 @@ impl Call<'_> {
     }
 }
 
-/// A function of the kernel, and what becomes of its calls.
+/// A function of the kernel, and the replacement for some of its calls.
 ///
 /// Implement it by [`replace_function!`](crate::primitives::ftrace::replace_function), which
 /// compares the prototypes.
@@ -77,14 +77,16 @@ pub(crate) unsafe trait Hook: 'static {
 
     /// Returns whether the call may be one for the replacement.
     ///
-    /// The fewest instructions that can tell, since each call of the function runs them.
+    /// Each call of the function runs this, so it must be short.
     ///
-    /// Context: Any, NMI included, also where RCU does not watch.
+    /// RCU may not be watching.
+    ///
+    /// Context: Any, NMI included.
     fn concerns(call: &Call<'_>) -> bool;
 
     /// Returns whether the call goes to the replacement.
     ///
-    /// Only called where [`Hook::concerns`] has returned `true` and where RCU watches.
+    /// Called only after [`Hook::concerns`] has returned `true`, and only if RCU is watching.
     ///
     /// Context: Any, NMI included.
     fn replaces(call: &Call<'_>, guard: &PreemptGuard) -> bool;
@@ -110,7 +112,7 @@ pub(crate) unsafe trait Hook: 'static {
 ///
 /// let hook = register::<TextAtOne>()?;
 /// assert!(hook.name() == c"is_module_text_address");
-/// // Only this takes the hook out.
+/// // Only this removes the hook.
 /// let _removed = hook.unregister().map_err(|(e, _hook)| e)?;
 /// # Ok::<(), Error>(())
 /// ```
@@ -128,6 +130,11 @@ macro_rules! replace_function {
         $vis struct $hook;
 
         const _: () = {
+            /// Answers in the function's place.
+            ///
+            /// # Safety
+            ///
+            /// As the function asks of its arguments.
             unsafe extern "C" fn replacement($($arg: $type),*) -> $ret {
                 let guard = $crate::primitives::preempt::PreemptGuard::new();
                 let $guard = &guard;
@@ -140,8 +147,8 @@ macro_rules! replace_function {
             const _: [unsafe extern "C" fn($($type),*) -> $ret; 2] =
                 [$crate::primitives::bindings::$name, replacement];
 
-            // SAFETY: The prototypes are the same, as checked above. The guard, which lives
-            // throughout, forbids to sleep.
+            // SAFETY: The check above compares the prototypes. `guard` lives throughout, so the
+            // replacement neither sleeps nor blocks.
             unsafe impl $crate::primitives::ftrace::Hook for $hook {
                 const NAME: &'static ::core::ffi::CStr = {
                     const NAME: &str = concat!(stringify!($name), "\0");
@@ -169,49 +176,49 @@ macro_rules! replace_function {
 }
 pub(crate) use replace_function;
 
-/// Evidence that no CPU and no task is inside the callback or the replacement of a hook any more,
-/// and that none will come.
+/// Evidence that no CPU and no task is inside a hook's callback or replacement, and that none will
+/// enter them.
 #[must_use]
 pub(crate) struct Removed(());
 
-/// A hook that is in.
+/// A registered hook.
 ///
-/// Pins the module, whose text the hook leads to: only [`Registration::unregister`] takes the hook
-/// out, and where it is dropped instead, hook and module stay for good.
+/// Pins the module, since the hook leads to its text. Only [`Registration::unregister`] removes the
+/// hook; dropping this leaks the hook and the reference to the module.
 ///
 /// # Invariants
 ///
-/// `ops` is registered with ftrace, and leads to text of this module, which `pin` keeps loaded.
-#[must_use = "a hook that is dropped can never be taken out"]
+/// - `ops` is registered with ftrace.
+/// - `pin` keeps the module loaded, whose text `ops` leads to.
+#[must_use = "a hook that is dropped cannot be removed"]
 pub(crate) struct Registration {
     ops: ManuallyDrop<KBox<Opaque<bindings::ftrace_ops>>>,
     pin: ManuallyDrop<ModulePin>,
     name: &'static CStr,
 }
 
-// SAFETY: ftrace has locks of its own.
+// SAFETY: ftrace has its own locks, so any thread may unregister `ops`.
 unsafe impl Send for Registration {}
 
 // SAFETY: A shared reference gives access to the name only.
 unsafe impl Sync for Registration {}
 
-/// How often a registration is tried where ftrace says that another is about the same function.
+/// The number of attempts to register while ftrace changes a BPF trampoline on the same function.
 const TRIES: u32 = 100;
 
-/// Puts `H` in, as `register_ftrace_function()`.
+/// Registers hook `H`, as `register_ftrace_function()`.
+///
+/// Context: May sleep.
 ///
 /// # Errors
 ///
-/// - `ENOENT` where the kernel has no such function, `EINVAL` where it cannot be traced.
-/// - `EBUSY` where something else changes where its calls go, as a livepatch or a kprobe with a post
-///   handler does.
-/// - `ENODEV` where ftrace has switched itself off, or the module is being unloaded.
-/// - `EAGAIN` where a BPF trampoline on the function was being changed each time.
-/// - `ENOMEM`.
-///
-/// Context: May sleep.
+/// - `ENOENT` if the kernel has no such function, `EINVAL` if it cannot be traced.
+/// - `EBUSY` if its calls are redirected already, by a livepatch or a kprobe with a post handler.
+/// - `ENODEV` if ftrace has disabled itself, or the module is unloading.
+/// - `EAGAIN` if a BPF trampoline on the function was being changed at each attempt.
+/// - `ENOMEM` if there is no memory.
 pub(crate) fn register<H: Hook>() -> Result<Registration> {
-    /// Decides where a call goes on. Calls nothing that is traced.
+    /// Redirects a call, or lets it continue; calls no traced function.
     ///
     /// # Safety
     ///
@@ -236,13 +243,13 @@ pub(crate) fn register<H: Hook>() -> Result<Registration> {
                 helpers::within_this_module(parent),
             )
         };
-        // The replacement's own calls of the function are for the function.
+        // The replacement itself may call the function.
         if !watching || ours {
             return;
         }
         if H::replaces(&call, &PreemptGuard::new()) {
-            // SAFETY: `regs` are those of the call, which goes on at a function that does what this
-            // one does, by the safety requirements of `Hook`.
+            // SAFETY: `regs` holds the registers of the call. By the safety requirements of `Hook`,
+            // `REPLACEMENT` has the function's prototype and does what its callers expect.
             unsafe {
                 helpers::ftrace_regs_set_instruction_pointer(regs, H::REPLACEMENT as c_ulong)
             };
@@ -268,10 +275,11 @@ pub(crate) fn register<H: Hook>() -> Result<Registration> {
     to_result(unsafe { bindings::ftrace_set_filter_ip(ops.get(), ip, 0, 0) })?;
     let mut tries = TRIES;
     loop {
-        // SAFETY: `ops` stays where it is until it is unregistered, and so does the text that it
-        // leads to, by `pin`. `callback` gets the registers of calls of `H`'s function.
+        // SAFETY: `ops` is on the heap and is freed only after it is unregistered; `pin` keeps the
+        // text loaded until then. ftrace passes `callback` the registers of calls of `H`'s
+        // function.
         match to_result(unsafe { bindings::register_ftrace_function(ops.get()) }) {
-            // INVARIANT: It was just registered.
+            // INVARIANT: `ops` was registered above.
             Ok(()) => {
                 return Ok(Registration {
                     ops: ManuallyDrop::new(ops),
@@ -298,25 +306,25 @@ impl Registration {
         self.name
     }
 
-    /// Takes the hook out, as `unregister_ftrace_function()`.
+    /// Removes the hook, as `unregister_ftrace_function()`.
     ///
-    /// Waits by Tasks RCU until no task stands in ftrace's trampoline, the callback or the
-    /// replacement, none of which blocks. `synchronize_rcu_tasks()` begins and ends with an RCU grace
-    /// period, which waits for interrupts and NMIs there, and for readers that keep what a replacement
-    /// has handed out.
+    /// Waits with Tasks RCU until no task is in ftrace's trampoline, the callback or the
+    /// replacement, none of which blocks. `synchronize_rcu_tasks()` begins and ends with an RCU
+    /// grace period, which waits for interrupts and NMIs there, and for readers that use what a
+    /// replacement has returned.
+    ///
+    /// Context: May sleep.
     ///
     /// # Errors
     ///
-    /// `ENODEV` where ftrace has switched itself off (`ftrace_kill()`): the hook still answers. It
-    /// comes back with the error.
-    ///
-    /// Context: May sleep.
+    /// `ENODEV` if ftrace has disabled itself (`ftrace_kill()`), with the hook, which is still
+    /// active.
     pub(crate) fn unregister(self) -> Result<Removed, (Error, Self)> {
-        // SAFETY: By the type invariant `ops` is registered.
+        // SAFETY: By the type invariants, `ops` is registered.
         if let Err(e) = to_result(unsafe { bindings::unregister_ftrace_function(self.ops.get()) }) {
             return Err((e, self));
         }
-        // SAFETY: `ops` was just unregistered.
+        // SAFETY: `ops` was unregistered above.
         unsafe { bindings::ftrace_free_filter(self.ops.get()) };
         drop(ManuallyDrop::into_inner(self.ops));
         drop(ManuallyDrop::into_inner(self.pin));
@@ -324,16 +332,25 @@ impl Registration {
     }
 }
 
-/// Returns the address of the kernel's own function called `name`, as a kprobe finds it.
+/// Returns the address of the kernel's function `name`, which a kprobe finds.
+///
+/// Context: May sleep.
 ///
 /// # Errors
 ///
-/// `ENOENT` where there is none, or what `register_kprobe()` returns.
+/// `ENOENT` if there is no such function, or another error of `register_kprobe()`.
 ///
-/// Context: May sleep.
+/// # Examples
+///
+/// ```
+/// let address = function_address(c"is_module_text_address")?;
+/// assert!(crate::primitives::address::has_kernel_symbol(address));
+/// assert_eq!(function_address(c"no such function").err(), Some(ENOENT));
+/// # Ok::<(), Error>(())
+/// ```
 pub(crate) fn function_address(name: &CStr) -> Result<usize> {
     let mut addr = 0;
-    // SAFETY: The name is a string, and `addr` is valid for writing.
+    // SAFETY: `name` is NUL-terminated, and `addr` is valid for writes.
     to_result(unsafe { helpers::function_address(name.as_char_ptr(), &mut addr) })?;
     Ok(addr)
 }

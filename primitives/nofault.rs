@@ -57,7 +57,7 @@ pub(crate) fn is_readable(range: Range<usize>) -> bool {
 ///
 /// ```
 /// let mut buf = [0; 4];
-/// assert!(copy_string(c"filter".as_ptr().addr(), &mut buf));
+/// assert!(copy_string(c"filter".as_char_ptr().addr(), &mut buf));
 /// assert_eq!(&buf, b"fil\0");
 /// assert!(!copy_string(8, &mut buf));
 /// ```
