@@ -43,6 +43,8 @@ use kernel::{
 
 /// Bindings to `include/modreg_debug.h`.
 #[allow(
+    clippy::all,
+    clippy::undocumented_unsafe_blocks,
     dead_code,
     missing_docs,
     non_camel_case_types,

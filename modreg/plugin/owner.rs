@@ -63,10 +63,13 @@ fn key(plugin: &Plugin) -> usize {
     ptr::from_ref(plugin).addr()
 }
 
+/// An element of `OWNERS` before it is on the list.
+type OwnerNode = KBox<RcuBox<Node<Arc<Owner>>>>;
+
 /// Memory for a plugin of an owner.
 pub(crate) struct Reservation {
     /// Memory for the owner; [`None`] if the owner had plugins already.
-    owner: Option<(Arc<Owner>, KBox<RcuBox<Node<Arc<Owner>>>>)>,
+    owner: Option<(Arc<Owner>, OwnerNode)>,
     plugin: RBTreeNodeReservation<usize, PluginRef>,
 }
 

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <time.h>
 
-#define noinline __attribute__((__noinline__))
 #define __naked __attribute__((__naked__))
 
 #define CALLS 20000000
@@ -30,7 +29,7 @@ static struct {
 unsigned long function_trace_op;
 
 /* glue/helpers.c: a function, for Rust cannot inline it. */
-static noinline unsigned long argument(struct regs *regs)
+static __attribute__((noipa)) unsigned long argument(struct regs *regs)
 {
 	return regs->di;
 }

@@ -110,13 +110,15 @@ static int on_each_match_symbol(int (*fn)(void *data, unsigned long addr), const
 #pragma GCC diagnostic ignored "-Wunused-function"
 #undef pr_fmt
 /* modreg refuses regions in vmlinux, so these stand in for two of its functions. */
-static __used noinline void other_vmalloc(void) asm("vmalloc_noprof");
+static __used noinline void other_vmalloc(void)
+	asm("vmalloc_noprof");
 static void other_vmalloc(void)
 {
 	barrier();
 }
 
-static __used noinline void other_vfree(void) asm("vfree");
+static __used noinline void other_vfree(void)
+	asm("vfree");
 static void other_vfree(void)
 {
 	barrier();

@@ -29,7 +29,7 @@ struct table {
  */
 static void freed_table_case(const struct test_case *tc)
 {
-	volatile unsigned long words[64];
+	unsigned long words[64];
 	const struct modreg_region region = { (unsigned long)somewhere, 64, MODREG_TEXT };
 	struct table *t = vmalloc(sizeof(*t));
 	struct modreg_symtab symtab = {
@@ -64,10 +64,10 @@ static void freed_table_case(const struct test_case *tc)
 	/* Otherwise the page stays mapped for a while. */
 	vm_unmap_aliases();
 	for (i = 0; i < ARRAY_SIZE(words); i++)
-		words[i] = region.base + 8;
+		WRITE_ONCE(words[i], region.base + 8);
 	modreg_lookup_symbol_name(words[0], name);
 	/* Not reached. */
-	check_eq(words[1], 0);
+	check_eq(READ_ONCE(words[1]), 0);
 }
 
 /* More plugins than a report lists. */

@@ -301,8 +301,8 @@ static int init_until_going(void *data)
 {
 	unsigned int i;
 
-	for (i = 0; i < 3000 && READ_ONCE(other->state) != MODULE_STATE_GOING; i++)
-		msleep(10);
+	for (i = 0; i < 1500 && READ_ONCE(other->state) != MODULE_STATE_GOING; i++)
+		msleep(20);
 	check_eq(READ_ONCE(other->state), MODULE_STATE_GOING);
 	return 0;
 }

@@ -213,6 +213,7 @@ static void go(struct slot **going, unsigned int n, bool busy)
 	for (i = 0; i < n; i++)
 		held |= atomic_read(&going[i]->holders);
 	ret = n == 1 ? modreg_unregister_plugin(plugins[0]) : modreg_unregister_plugins(plugins, n);
+	/* Reads 'pins' after the answer. */
 	smp_mb();
 	for (i = 0; i < n; i++)
 		pins += atomic_read(&going[i]->pins);
