@@ -5,6 +5,8 @@
  */
 
 #include <linux/ftrace.h>
+#include <linux/kasan.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/preempt.h>
 #include <linux/ptrace.h>
@@ -12,6 +14,30 @@
 #include <linux/rcupdate.h>
 #include <linux/siphash.h>
 #include <linux/thread_info.h>
+#include <linux/uaccess.h>
+#include <linux/vmalloc.h>
+
+/*
+ * The fault handler of User-mode Linux repeats a fault in the area of vmalloc() for ever (segv()),
+ * and its read is plain C, which KASAN checks.
+ */
+long rust_helper_copy_from_kernel_nofault(void *dst, const void *src, size_t size)
+{
+#ifdef CONFIG_UML
+	const void *ends[] = { src, src + size - 1 };
+	long err;
+
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
+		if (is_vmalloc_addr(ends[i]) && !vmalloc_to_page(ends[i]))
+			return -EFAULT;
+	kasan_disable_current();
+	err = copy_from_kernel_nofault(dst, src, size);
+	kasan_enable_current();
+	return err;
+#else
+	return copy_from_kernel_nofault(dst, src, size);
+#endif
+}
 
 unsigned long rust_helper_current_stack_pointer(void)
 {

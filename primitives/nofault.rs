@@ -4,12 +4,9 @@
 //!
 //! C header: [`include/linux/uaccess.h`](srctree/include/linux/uaccess.h)
 
-use core::{
-    mem::size_of,
-    ops::Range, //
-};
+use super::bindings as helpers;
+use core::ops::Range;
 use kernel::{
-    bindings,
     page::PAGE_SIZE,
     prelude::*, //
 };
@@ -82,31 +79,10 @@ pub(crate) fn copy_string(addr: usize, buf: &mut [u8]) -> bool {
 ///
 /// Context: Any, NMI included.
 pub(crate) fn read_u32(addr: usize) -> Option<u32> {
-    let mut word = 0u32;
-    // SAFETY: `word` is valid for writes of its size. The source may be any address.
-    let err = unsafe {
-        bindings::copy_from_kernel_nofault(
-            (&raw mut word).cast(),
-            addr as *const c_void,
-            size_of::<u32>(),
-        )
-    };
-    (err == 0).then_some(word)
+    read(addr).map(u32::from_ne_bytes)
 }
 
-/// Returns the byte at `addr`, or [`None`] if it cannot be read, as `get_kernel_nofault()`.
-///
-/// Context: Any, NMI included.
-fn read_byte(addr: usize) -> Option<u8> {
-    let mut byte = 0u8;
-    // SAFETY: `byte` is valid for writes of its size. The source may be any address.
-    let err = unsafe {
-        bindings::copy_from_kernel_nofault((&raw mut byte).cast(), addr as *const c_void, 1)
-    };
-    (err == 0).then_some(byte)
-}
-
-/// Returns the word at `addr`, or [`None`] if it cannot be read, as `get_kernel_nofault()`.
+/// Returns the word at `addr`, or [`None`] if it cannot be read.
 ///
 /// Context: Any, NMI included.
 ///
@@ -118,14 +94,20 @@ fn read_byte(addr: usize) -> Option<u8> {
 /// assert_eq!(read_word(8), None);
 /// ```
 pub(crate) fn read_word(addr: usize) -> Option<usize> {
-    let mut word = 0usize;
-    // SAFETY: `word` is valid for writes of its size. The source may be any address.
+    read(addr).map(usize::from_ne_bytes)
+}
+
+/// Returns the byte at `addr`, or [`None`] if it cannot be read.
+fn read_byte(addr: usize) -> Option<u8> {
+    read(addr).map(u8::from_ne_bytes)
+}
+
+/// Returns the bytes at `addr`, or [`None`] if they cannot be read, as `get_kernel_nofault()`.
+fn read<const N: usize>(addr: usize) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    // SAFETY: `bytes` is valid for writes of `N` bytes. The source may be any address.
     let err = unsafe {
-        bindings::copy_from_kernel_nofault(
-            (&raw mut word).cast(),
-            addr as *const c_void,
-            size_of::<usize>(),
-        )
+        helpers::copy_from_kernel_nofault(bytes.as_mut_ptr().cast(), addr as *const c_void, N)
     };
-    (err == 0).then_some(word)
+    (err == 0).then_some(bytes)
 }

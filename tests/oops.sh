@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # An oops inside a plugin: modreg adds to the kernel's report the list of plugins, and the plugin's
-# functions in which the instruction and words of the stack lie.
+# functions in which the instruction and words of the stack lie. The modules stay.
 #
+# boot:
 # expects: BUG: unable to handle page fault for address
 # expects: Oops: Oops: 0000
 

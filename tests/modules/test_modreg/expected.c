@@ -7,10 +7,13 @@
 #include <linux/bitmap.h>
 #include <linux/err.h>
 #include <linux/kallsyms.h>
+#include <linux/kasan.h>
 #include <linux/kernel.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
+#include <linux/vmalloc.h>
 
 #include "generated.h"
 
@@ -113,21 +116,34 @@ static bool has_symbol(unsigned long addr)
 	return strncmp(name, "0x", 2);
 }
 
-static bool is_readable(unsigned long addr, unsigned long end)
+static bool is_byte_readable(unsigned long addr)
 {
+	bool readable;
 	char byte;
 
+	/* User-mode Linux repeats a fault in the area of vmalloc() for ever. */
+	if (IS_ENABLED(CONFIG_UML) && is_vmalloc_addr((void *)addr) && !vmalloc_to_page((void *)addr))
+		return false;
+	kasan_disable_current();
+	readable = !copy_from_kernel_nofault(&byte, (void *)addr, 1);
+	kasan_enable_current();
+	return readable;
+}
+
+static bool is_readable(unsigned long addr, unsigned long end)
+{
 	for (; addr < end; addr = min(end, (addr | ~PAGE_MASK) + 1))
-		if (copy_from_kernel_nofault(&byte, (void *)addr, 1))
+		if (!is_byte_readable(addr))
 			return false;
-	return !copy_from_kernel_nofault(&byte, (void *)(end - 1), 1);
+	return is_byte_readable(end - 1);
 }
 
 static void foreign_faults(const struct modreg_region *r)
 {
 	const unsigned long end = r->base + r->size;
 
-	fault(r->base < TASK_SIZE_MAX, -EINVAL);
+	/* Under User-mode Linux the kernel has an address space of its own. */
+	fault(!IS_ENABLED(CONFIG_UML) && r->base < TASK_SIZE_MAX, -EINVAL);
 	fault(has_symbol(r->base) || has_symbol(end - 1), -EEXIST);
 	fault((r->flags & MODREG_TEXT) && !is_readable(r->base, end + 16), -EFAULT);
 }
