@@ -23,15 +23,25 @@ void modreg_kallsyms_set_originals(unsigned long get_kallsym, unsigned long look
 	static_call_update(original_lookup, (void *)lookup_name);
 }
 
+/*
+ * The callback tells this module's own calls by their return address. A tail call would pass on
+ * the caller's, which a tracer of returns may have replaced: an endless recursion.
+ */
 int modreg_kallsyms_original_get(unsigned int symnum, unsigned long *value, char *type,
 				 char *name, char *module_name, int *exported)
 {
-	return static_call(original_get)(symnum, value, type, name, module_name, exported);
+	int err = static_call(original_get)(symnum, value, type, name, module_name, exported);
+
+	barrier();
+	return err;
 }
 
 unsigned long modreg_kallsyms_original_lookup(const char *name)
 {
-	return static_call(original_lookup)(name);
+	unsigned long addr = static_call(original_lookup)(name);
+
+	barrier();
+	return addr;
 }
 
 /* Protected by kernel_param_lock(). */
