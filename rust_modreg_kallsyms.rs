@@ -10,9 +10,9 @@
 /// Kernel primitives made safe.
 mod primitives;
 
-/// `include/modreg.rs`, the interface to modreg.
-mod include {
-    pub(crate) mod modreg;
+/// The interface to modreg.
+mod modreg {
+    pub(crate) mod bindings;
 }
 
 /// Answers to questions that the kernel cannot answer.

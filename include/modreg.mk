@@ -5,7 +5,7 @@
 #   obj-m := client.o
 #   include /usr/include/modreg/modreg.mk
 #
-# C says #include <modreg.h>. Rust says 'mod modreg;' with a link to modreg.rs beside its root file.
+# C says #include <modreg.h>. Rust says 'mod modreg;' with a link to the folder modreg beside its root file.
 
 modreg_include := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
 ccflags-y += -I$(modreg_include)

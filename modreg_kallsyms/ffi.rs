@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `glue/kallsyms.h`: what the C and the Rust of this module call of each other.
+//! Functions between Rust and C: those of `glue/kallsyms.h`, and of `include/modreg.h` for this module.
 
 use super::switch;
+use crate::modreg::bindings as modreg_sys;
+use core::ops::Range;
 use kernel::{
     error::to_result,
     prelude::*, //
@@ -40,4 +42,39 @@ extern "C" fn modreg_kallsyms_enable() -> c_int {
 #[no_mangle]
 extern "C" fn modreg_kallsyms_disable() -> c_int {
     errno(switch::disable())
+}
+
+/// Returns the bounds of all foreign regions, those that lie outside of their plugin's owner.
+///
+/// The range is empty if there is none. Other memory may lie between the bounds too.
+///
+/// Context: Any, NMI included.
+#[inline(always)]
+pub(super) fn foreign_bounds() -> Range<usize> {
+    let bounds = &raw const modreg_sys::modreg_foreign_bounds;
+    // SAFETY: `bounds` is a variable of modreg, which stays loaded while this module uses its
+    // symbols. A volatile read is the `READ_ONCE()` that `modreg.h` asks for.
+    unsafe {
+        (&raw const (*bounds).low).read_volatile()..(&raw const (*bounds).high).read_volatile()
+    }
+}
+
+/// Returns whether an address lies in a foreign region.
+///
+/// Context: Any, NMI included.
+pub(super) fn is_foreign_address(addr: usize) -> bool {
+    // SAFETY: An FFI call with no additional requirements.
+    unsafe { modreg_sys::modreg_is_foreign_address(addr) }
+}
+
+/// Tells modreg whether the kernel asks it, as `modreg_set_hooked()`.
+///
+/// Context: May sleep.
+///
+/// # Errors
+///
+/// Those of `modreg_set_hooked()`.
+pub(super) fn set_hooked(hooked: bool) -> Result {
+    // SAFETY: An FFI call with no additional requirements.
+    to_result(unsafe { modreg_sys::modreg_set_hooked(hooked) })
 }

@@ -8,12 +8,15 @@
 //! This is a C boundary: the replacements get the kernel's own pointers, and hand them on to
 //! modreg's functions, which take the same.
 
-use super::listing;
-use crate::{
-    include::modreg::{
-        self,
-        bindings as modreg_sys, //
+use super::{
+    ffi::{
+        foreign_bounds,
+        is_foreign_address, //
     },
+    listing, //
+};
+use crate::{
+    modreg::bindings as modreg_sys,
     primitives::{
         address::may_be_module,
         cstr::ThinCStr,
@@ -37,7 +40,7 @@ static BUILD_ID: [u8; 20] = [0; 20];
 /// Returns whether the call's argument is an address that may lie in a foreign region.
 #[inline(always)]
 fn may_be_foreign(call: &Call<'_>) -> bool {
-    modreg::foreign_bounds().contains(&call.argument())
+    foreign_bounds().contains(&call.argument())
 }
 
 /// Returns whether the call's argument is an address about which the kernel has no answer.
@@ -46,7 +49,7 @@ fn may_be_foreign(call: &Call<'_>) -> bool {
 #[inline(always)]
 fn is_foreign(call: &Call<'_>, _guard: &PreemptGuard) -> bool {
     let addr = call.argument();
-    !may_be_module(addr) || modreg::is_foreign_address(addr)
+    !may_be_module(addr) || is_foreign_address(addr)
 }
 
 replace_function! {
@@ -143,7 +146,7 @@ replace_function! {
         module_name: *mut c_char,
         exported: *mut c_int,
     ) -> c_int;
-    concerns: |_call| !modreg::foreign_bounds().is_empty(),
+    concerns: |_call| !foreign_bounds().is_empty(),
     replaces: |_call, _guard| true,
     // SAFETY: The outputs are valid, as the function asks of its callers.
     with: |guard| unsafe {
@@ -159,7 +162,7 @@ replace_function! {
     pub(super) struct ModuleKallsymsLookupName;
 
     fn module_kallsyms_lookup_name(name: *const c_char) -> c_ulong;
-    concerns: |_call| !modreg::foreign_bounds().is_empty(),
+    concerns: |_call| !foreign_bounds().is_empty(),
     // SAFETY: The argument is a string, as the function asks of its callers.
     replaces: |call, _guard| unsafe { plugin_value(call.argument() as *const c_char) } != 0,
     // SAFETY: `name` is a string, as above.
@@ -184,7 +187,7 @@ unsafe fn plugin_value(name: *const c_char) -> usize {
     }
     // SAFETY: `name` is a string, as above.
     let value = unsafe { modreg_sys::modreg_kallsyms_lookup_name(name) };
-    if modreg::is_foreign_address(value) {
+    if is_foreign_address(value) {
         value
     } else {
         0

@@ -4,12 +4,12 @@
 //!
 //! Plugins come last, so that the modules keep their numbers when plugins come and go.
 
-use super::ffi::bindings as helpers;
+use super::ffi::{
+    bindings as helpers,
+    is_foreign_address, //
+};
 use crate::{
-    include::modreg::{
-        self,
-        bindings as modreg_sys, //
-    },
+    modreg::bindings as modreg_sys,
     primitives::{
         ftrace::function_address,
         preempt::PreemptGuard, //
@@ -120,7 +120,7 @@ pub(super) unsafe fn get_kallsym(
     let err =
         unsafe { modreg_sys::modreg_get_kallsym(n, value, letter, name, module_name, exported) };
     // SAFETY: As above; the value was written where there is no error.
-    if err == 0 && !modreg::is_foreign_address(unsafe { *value }) {
+    if err == 0 && !is_foreign_address(unsafe { *value }) {
         // In its owner's memory it has been listed. The kernel passes nameless symbols by.
         // SAFETY: As above.
         unsafe { *name = 0 };

@@ -8,7 +8,10 @@
 #[cfg(all(CONFIG_X86, not(CONFIG_UNWINDER_FRAME_POINTER)))]
 use super::hooks::IsModuleTextAddress;
 use super::{
-    ffi::start,
+    ffi::{
+        set_hooked,
+        start, //
+    },
     hooks::{
         LookupModuleSymbolName,
         ModuleAddressLookup,
@@ -18,16 +21,13 @@ use super::{
     },
     listing,
 };
-use crate::{
-    include::modreg,
-    primitives::{
-        ftrace::{
-            self,
-            Hook,
-            Registration, //
-        },
-        vec::push_reserved, //
+use crate::primitives::{
+    ftrace::{
+        self,
+        Hook,
+        Registration, //
     },
+    vec::push_reserved, //
 };
 use kernel::prelude::*;
 
@@ -117,7 +117,7 @@ pub(super) fn enable() -> Result {
         take_out(&mut hooks)?;
         return Err(e);
     }
-    modreg::set_hooked(true)?;
+    set_hooked(true)?;
     pr_info!("enabled, functions={}\n", hooks.len());
     Ok(())
 }
@@ -131,14 +131,14 @@ pub(super) fn enable() -> Result {
 /// Context: May sleep.
 pub(super) fn disable() -> Result {
     let mut hooks = HOOKS.lock();
-    modreg::set_hooked(false).inspect_err(|e| {
+    set_hooked(false).inspect_err(|e| {
         pr_err!(
             "refused: a plugin's exception entries need the hooks (-{:?})\n",
             e
         );
     })?;
     if let Err(e) = take_out(&mut hooks) {
-        modreg::set_hooked(true)?;
+        set_hooked(true)?;
         return Err(e);
     }
     pr_info!("disabled\n");

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The examples in the documentation of primitives/ and include/modreg.rs, each of them one result.
+# The examples in the documentation of primitives/ and include/modreg/, each of them one result.
 #
 # on: first umkasan
 

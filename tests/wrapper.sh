@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The Rust wrapper, include/modreg.rs. The cases are in modules/test_modreg_rust.rs.
+# The Rust wrapper, include/modreg/. The cases are in modules/test_modreg_rust.rs.
 #
 # on: first umkasan
 

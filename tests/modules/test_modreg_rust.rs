@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Tests of `include/modreg.rs`, the Rust wrapper: ownership, and what a drop does.
+//! Tests of `include/modreg/`, the Rust wrapper: ownership, and what a drop does.
 //!
 //! Each file in `/sys/kernel/debug/test_modreg_rust` is a case: a write runs it. The write fails if a
 //! check does, and the log says which.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Runs the examples in the documentation of `primitives/` and `include/modreg.rs`.
+//! Runs the examples in the documentation of `primitives/` and `include/modreg/`.
 //!
 //! `generate.py` turns them into functions. Loading this module runs each of them and logs a line
 //! for it: "NAME: ok" or "NAME: failed (ERRNO), see FILE:LINE".

@@ -57,8 +57,9 @@ def condition(path):
 def main():
     table = []
     for path in sys.argv[1:]:
-        module = os.path.basename(path).removesuffix(".rs")
-        scope = f"primitives::{module}" if module != "modreg" else module
+        folder, file = path.split("/")[-2:]
+        module = file.removesuffix(".rs") if folder == "primitives" else folder
+        scope = f"primitives::{module}" if folder == "primitives" else folder
         cfg = condition(path)
         names = {}
         for line, attributes, code, item in examples(path):
