@@ -24,7 +24,7 @@ load_and_unload()
 	generation=$(events | sed -n 's/^plugin_register: sample_c generation=\([0-9]*\) .*/\1/p')
 }
 
-# symbol_of NAME: prints what the event says about a symbol, as resolve says it
+# symbol_of NAME: prints what the event says about a symbol, as resolve says it, but without leading zeros
 symbol_of()
 {
 	events | sed -nE "s/^plugin_symbol: (\w+) generation=$generation value=0x(\w+) size=(\w+) type=. flags=0x0 symbol=($1)\$/0x\2 \4+0x0\/\3 [\1]/p"
@@ -51,7 +51,7 @@ plugin_state: sample_c generation=$generation GOING
 plugin_unregister: sample_c generation=$generation" eval 'events | grep -vE "plugin_(region|symbol)"'
 result "tracepoints on: the regions and the symbols come first, with their addresses" output_is "region region region symbol symbol symbol symbol register" \
 	eval 'events | sed -nE "1,8s/plugin_([a-z]*): sample_c generation=$generation .*/\1/p" | paste -s -d " "'
-result "tracepoints on: the address and the size of a symbol are those of resolve" output_is "$add" symbol_of sample_c_add
+result "tracepoints on: the address and the size of a symbol are those of resolve" output_is "$(sed 's/^0x0*/0x/' <<< "$add")" symbol_of sample_c_add
 echo > "$tracing/trace"
 result "tracepoints on: a name that would break a line is escaped" output_has_line \
 	'plugin_symbol: .* symbol=odd\\x09sy\\x0abol' eval 'load test_modreg_odd && rmmod test_modreg_odd && events'

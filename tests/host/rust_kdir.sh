@@ -127,6 +127,8 @@ config RUSTC_VERSION_TEXT '"rustc 1.99.0"'
 refused "a rustc that is not installed" "$dir is made with 'rustc 1.99.0', but rustc here is .*: apt-get install 'rustc=1.99.0\*'" "$dir"
 
 copy clang
+config CC_IS_CLANG n
+config CC_IS_GCC y
 LLVM=1 refused "LLVM=1 beside a kernel made with gcc" "$dir is made with gcc .*, but LLVM=1 asks for clang; .*: unset LLVM CC" "$dir"
 CC=clang-19 refused "CC=clang beside a kernel made with gcc" "$dir is made with gcc .*, but CC=clang-19 asks for clang; " "$dir"
 
@@ -182,6 +184,7 @@ program rustc "[ \"\$1\" != --print ] || { echo $work/sysroot; exit; }; exec $(c
 refused "rust-src missing" "the kernel's build needs what is not installed: rust-src; .*: apt-get install rust-src" \
 	--source "$work/dirty_source" "$dir"
 program gcc 'echo "gcc (Other 1.0) 1.0"'
+config CC_IS_CLANG n
 config CC_VERSION_TEXT '"gcc-99 (Some 99.1) 99.1"'
 bash -c '. <(sed -n "/^config_value()/,/^}/p; /^compiler()/,/^}/p" "$0"); compiler "$1"' \
 	"$checkout/tools/rust-kdir" "$dir" > "$work/output"

@@ -159,6 +159,7 @@ static int register_least(void)
 
 	f->desc = (struct modreg_plugin_desc){
 		.name = f->name,
+		.owner = THIS_MODULE,
 		.regions = f->regions,
 		.num_regions = 1,
 	};
@@ -267,6 +268,7 @@ static struct modreg_plugin *register_one_of_crowd(unsigned int i)
 	char name[16];
 	const struct modreg_plugin_desc desc = {
 		.name = name,
+		.owner = THIS_MODULE,
 		.regions = &region, .num_regions = 1,
 		.symbols = &symbol, .num_symbols = 1,
 	};

@@ -328,16 +328,25 @@ static void init_while_going_case(const struct test_case *tc)
 
 /* References come and go */
 
+/*
+ * In bursts, for a task that is preempted mostly holds a reference: where get() lets go of its guard.
+ * On one processor, the owner could not be unloaded.
+ */
 static int take_and_put(void *data)
 {
 	struct modreg_find_symbol_arg fsa = { .name = "own_symbol", .gplok = true };
+	unsigned long end;
 
 	set_user_nice(current, MAX_NICE);
 	while (!kthread_should_stop()) {
-		if (modreg_find_symbol_get(&fsa))
-			modreg_find_symbol_put(fsa.owner);
-		/* As torture's readers do. */
-		cond_resched_tasks_rcu_qs();
+		end = jiffies + 1;
+		while (!time_after(jiffies, end)) {
+			if (modreg_find_symbol_get(&fsa))
+				modreg_find_symbol_put(fsa.owner);
+			/* As torture's readers do. */
+			cond_resched_tasks_rcu_qs();
+		}
+		schedule_timeout_uninterruptible(2);
 	}
 	return 0;
 }
