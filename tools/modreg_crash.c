@@ -397,13 +397,15 @@ void cmd_modreg(void)
 
 	for (i = 0; i < num_plugins; i++) {
 		struct plugin *p = &plugins[i];
+		ulong size = 0;
 
 		if (args[1] && strcmp(args[1], p->name))
 			continue;
+		for (j = 0; j < p->num_regions; j++)
+			size += p->regions[j].size;
 		fprintf(fp, "%-24s %-7s %016lx %8lu bytes %6u symbols  generation %llu\n",
 			p->name, p->state < 3 ? states[p->state] : "?",
-			p->num_regions ? p->regions[0].base : 0,
-			p->num_regions ? p->regions[0].size : 0, p->num_symbols, p->generation);
+			p->num_regions ? p->regions[0].base : 0, size, p->num_symbols, p->generation);
 		for (j = 0; args[1] && j < p->num_symbols; j++)
 			fprintf(fp, "%016lx %c %s\n", p->symbols[j].value, p->symbols[j].type,
 				p->symbols[j].name);

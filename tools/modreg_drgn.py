@@ -85,7 +85,11 @@ def main(prog, names):
             tasks = [task for task in for_each_task(prog) if task.comm.string_().decode() == name]
         for task in tasks:
             print(f"\n{task.comm.string_().decode()}:")
-            print(prog.stack_trace(task))
+            try:
+                print(prog.stack_trace(task))
+            except drgn.UnsupportedOperation as error:
+                # It runs: of a live kernel only the stacks of sleeping tasks can be read.
+                print(f"modreg: {error}", file=sys.stderr)
 
 
 if __name__ == "__main__":
