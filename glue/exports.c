@@ -11,6 +11,7 @@
 
 EXPORT_SYMBOL_GPL(modreg_register_plugin);
 EXPORT_SYMBOL_GPL(modreg_register_module);
+EXPORT_SYMBOL_GPL(modreg_replace_symbols);
 EXPORT_SYMBOL_GPL(modreg_unregister_plugin);
 EXPORT_SYMBOL_GPL(modreg_unregister_plugins);
 EXPORT_SYMBOL_GPL(modreg_find_symbol);

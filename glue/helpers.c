@@ -116,6 +116,13 @@ void rust_helper_preempt_enable_notrace(void)
 	preempt_enable_notrace();
 }
 
+#ifdef CONFIG_PREEMPTION
+void rust_helper_preempt_schedule_notrace(void)
+{
+	__preempt_schedule_notrace();
+}
+#endif
+
 bool rust_helper_preemptible(void)
 {
 	return preemptible();

@@ -4,7 +4,8 @@
  *
  * A follower can keep a map of its own by them: the regions and the symbols of a plugin come
  * first, plugin_register says that they count, and the generation tells two plugins of one
- * name apart. All but the regions and the symbols are traced under the registry's lock, so
+ * name apart. If its symbols are replaced, the new ones come first, and plugin_replace says
+ * that they count and the old ones do not. All but the regions and the symbols are traced under the registry's lock, so
  * their order is that of the changes.
  */
 #undef TRACE_SYSTEM
@@ -82,6 +83,23 @@ TRACE_EVENT(plugin_register,
 	),
 	TP_printk("%s generation=%llu regions=%u symbols=%u", __get_str(name),
 		  __entry->generation, __entry->regions, __entry->symbols)
+);
+
+TRACE_EVENT(plugin_replace,
+	TP_PROTO(const char *name, u64 generation, unsigned int symbols),
+	TP_ARGS(name, generation, symbols),
+	TP_STRUCT__entry(
+		__string(name, name)
+		__field(u64, generation)
+		__field(unsigned int, symbols)
+	),
+	TP_fast_assign(
+		__assign_str(name);
+		__entry->generation = generation;
+		__entry->symbols = symbols;
+	),
+	TP_printk("%s generation=%llu symbols=%u", __get_str(name), __entry->generation,
+		  __entry->symbols)
 );
 
 TRACE_EVENT(plugin_state,

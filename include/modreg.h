@@ -270,6 +270,33 @@ int modreg_unregister_plugin(struct modreg_plugin *plugin);
  */
 int modreg_unregister_plugins(struct modreg_plugin **plugins, unsigned int num);
 
+/**
+ * modreg_replace_symbols() - replace all symbols and exception entries of a plugin
+ * @plugin: a plugin of modreg_register_plugin() that is LIVE and stays registered during
+ *	the call.
+ * @desc: the new ones: symbols or symtab, and extable. All other members must be left
+ *	out. What is borrowed stays so until it is replaced or @plugin is unregistered.
+ *
+ * The machine is not stopped. Every reader finds all of the old ones or all of the new
+ * ones; a symbol that is among both is found at any time. When this returns, nothing that
+ * the old ones have borrowed is used any more. Among equal names of several plugins the
+ * new symbols count as the newest.
+ *
+ * Follows the end of do_init_module(), which swaps mod->kallsyms.
+ *
+ * Context: May sleep.
+ * Return:
+ * * 0 - done
+ * * -EINVAL - @plugin is NULL or an ERR_PTR(); @desc is NULL, has other members, or is
+ *   malformed as for modreg_register_plugin(); @plugin is from modreg_register_module()
+ * * -EBUSY - @plugin is not LIVE
+ * * -ENAMETOOLONG, -E2BIG, -ERANGE - as for modreg_register_plugin()
+ * * -EDEADLK - called where sleeping is not allowed
+ * * -ENOMEM - out of memory; nothing has changed
+ */
+int modreg_replace_symbols(struct modreg_plugin *plugin,
+			   const struct modreg_plugin_desc *desc);
+
 /* Readers */
 
 /**

@@ -18,6 +18,31 @@
 #define MODREG_DEBUG_VERSION 1
 
 /**
+ * struct modreg_debug_symbols - the layout of a plugin's symbols, in one of their forms
+ * @table: in the symbols: a pointer to an array of symbols. As all that follow, but where it is
+ *	said, this is an offset in bytes.
+ * @num: an unsigned long, how many.
+ * @strings: a pointer to their names.
+ * @strings_size: an unsigned long, bytes of all names.
+ * @types: a pointer to their letters as in nm(1), one byte each; 0 if a symbol has its own.
+ * @symbol_size: bytes of a symbol in the array.
+ * @symbol_name: in a symbol: a u32, where its name begins.
+ * @symbol_value: a u64, its address.
+ * @symbol_type: a u8, its letter, if there is no @types.
+ */
+struct modreg_debug_symbols {
+	__u32 table;
+	__u32 num;
+	__u32 strings;
+	__u32 strings_size;
+	__u32 types;
+	__u32 symbol_size;
+	__u32 symbol_name;
+	__u32 symbol_value;
+	__u32 symbol_type;
+};
+
+/**
  * struct modreg_debug_info - the layout of the registry
  * @magic: MODREG_DEBUG_MAGIC.
  * @version: MODREG_DEBUG_VERSION.
@@ -32,24 +57,21 @@
  * @plugin_references: an int, one more than the number of references while LIVE.
  * @plugin_tables: a pointer to its tables; NULL before it is published, and once it is
  *	unlinked.
- * @tables_regions: in the tables: a pointer to an array of regions.
- * @tables_num_regions: an unsigned long, how many.
+ * @plugin_regions: a pointer to an array of regions.
+ * @plugin_num_regions: an unsigned long, how many.
+ * @tables_is_init: in the tables: a u8, whether the init regions are there still.
  * @tables_symbols: a pointer to the symbols.
- * @tables_visible: a pointer to an array of u32, the numbers of those symbols that readers
- *	see; NULL where that is all.
- * @tables_num_visible: an unsigned long, how many.
+ * @tables_visible: a pointer to the numbers of those symbols that readers see; NULL where that
+ *	is all.
+ * @visible_numbers: in what that leads to: a pointer to an array of u32.
+ * @visible_num: an unsigned long, how many.
  * @region_size: bytes of a region in the array.
  * @region_base: in a region: an unsigned long, its first address.
  * @region_length: an unsigned long, its bytes.
  * @region_text: a u8, whether it holds code.
- * @symbols_table: in the symbols: a pointer to an array of symbols.
- * @symbols_num: an unsigned long, how many.
- * @symbols_strings: a pointer to their names.
- * @symbols_strings_size: an unsigned long, bytes of all names.
- * @symbols_types: a pointer to their letters as in nm(1), one byte each.
- * @symbol_size: bytes of a symbol in the array.
- * @symbol_name: in a symbol: a u32, where its name begins.
- * @symbol_value: a u64, its address.
+ * @region_init: a u8, whether it is gone once the plugin is LIVE.
+ * @symbols_form: in the symbols: an unsigned long, which of @forms they have.
+ * @forms: the layouts of symbols.
  */
 struct modreg_debug_info {
 	__u32 magic;
@@ -63,23 +85,20 @@ struct modreg_debug_info {
 	__u32 plugin_state;
 	__u32 plugin_references;
 	__u32 plugin_tables;
-	__u32 tables_regions;
-	__u32 tables_num_regions;
+	__u32 plugin_regions;
+	__u32 plugin_num_regions;
+	__u32 tables_is_init;
 	__u32 tables_symbols;
 	__u32 tables_visible;
-	__u32 tables_num_visible;
+	__u32 visible_numbers;
+	__u32 visible_num;
 	__u32 region_size;
 	__u32 region_base;
 	__u32 region_length;
 	__u32 region_text;
-	__u32 symbols_table;
-	__u32 symbols_num;
-	__u32 symbols_strings;
-	__u32 symbols_strings_size;
-	__u32 symbols_types;
-	__u32 symbol_size;
-	__u32 symbol_name;
-	__u32 symbol_value;
+	__u32 region_init;
+	__u32 symbols_form;
+	struct modreg_debug_symbols forms[2];
 };
 
 extern const struct modreg_debug_info modreg_debug_info;

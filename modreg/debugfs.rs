@@ -4,9 +4,12 @@
 
 use crate::{
     modreg::{
+        index::by_number::{
+            Cursor,
+            NUMBERS, //
+        },
         lookup,
         plugin::{
-            list::PLUGINS,
             PluginRef,
             State, //
         },
@@ -51,54 +54,64 @@ pub(crate) fn create(undo: &mut Undo) -> Result {
     Ok(())
 }
 
-/// Returns the registered plugins, newest first.
+/// A walk over the plugins, newest first, which may sleep between two of them.
 ///
-/// The result keeps them in memory, but not from being unregistered: a slow reader of a file holds
-/// up no writer. A plugin that is unregistered meanwhile has no tables.
-///
-/// Context: May sleep.
-fn snapshot() -> Result<KVVec<PluginRef>> {
-    loop {
-        let count = PLUGINS.iter(&PreemptGuard::new()).count();
-        let mut plugins = KVVec::with_capacity(count.wrapping_add(16), GFP_KERNEL)?;
-        let guard = PreemptGuard::new();
-        let all = PLUGINS
-            .iter(&guard)
-            .all(|p| plugins.push_within_capacity(p.clone()).is_ok());
-        if all {
-            return Ok(plugins);
-        }
+/// It keeps the plugin where it is in memory, but not from being unregistered: a slow reader of a file
+/// holds up no writer. A plugin that is unregistered meanwhile has no tables.
+#[derive(Default)]
+struct Walk {
+    cursor: Option<Cursor>,
+    plugin: Option<PluginRef>,
+}
+
+impl Walk {
+    /// Starts a walk with the newest plugin.
+    fn start() -> Self {
+        let mut this = Self::default();
+        this.next();
+        this
+    }
+
+    /// Moves to the next plugin and returns whether there is one.
+    fn next(&mut self) -> bool {
+        self.plugin = NUMBERS.older(&mut self.cursor);
+        self.plugin.is_some()
     }
 }
 
 /// The file `plugins`, with the columns of `/proc/modules`.
 struct Plugins {
     show_values: bool,
-    plugins: KVVec<PluginRef>,
-    at: usize,
+    walk: Walk,
+    pos: u64,
 }
 
 impl Listing for Plugins {
     fn open(show_values: bool) -> Result<Self> {
         Ok(Self {
             show_values,
-            plugins: snapshot()?,
-            at: 0,
+            walk: Walk::start(),
+            pos: 0,
         })
     }
 
     fn start(&mut self, pos: u64) -> bool {
-        self.at = pos as usize;
-        self.at < self.plugins.len()
+        // Reading on continues from the current position.
+        if pos < self.pos {
+            (self.walk, self.pos) = (Walk::start(), 0);
+        }
+        while self.pos < pos && self.next() {}
+        self.walk.plugin.is_some()
     }
 
     fn next(&mut self) -> bool {
-        self.start((self.at as u64).wrapping_add(1))
+        self.pos = self.pos.wrapping_add(1);
+        self.walk.next()
     }
 
     fn show(&self, m: &SeqFile) {
         let guard = PreemptGuard::new();
-        let plugin = self.plugins.get(self.at);
+        let plugin = self.walk.plugin.as_ref();
         let Some((plugin, tables)) = plugin.and_then(|p| Some((p, p.tables(&guard)?))) else {
             return;
         };
@@ -111,10 +124,10 @@ impl Listing for Plugins {
             m,
             "{} {} {} - {} 0x{:016x}",
             plugin.name(),
-            tables.total_size(),
+            plugin.total_size(tables),
             plugin.references(),
             state,
-            if self.show_values { tables.base() } else { 0 }
+            if self.show_values { plugin.base() } else { 0 }
         );
         if tables.owner.taints() != 0 {
             seq_print!(m, " {}", plugin.flags(tables));
@@ -126,10 +139,10 @@ impl Listing for Plugins {
 /// The file `kallsyms`, with the columns of `/proc/kallsyms`.
 struct Kallsyms {
     show_values: bool,
-    plugins: KVVec<PluginRef>,
-    /// The position: a plugin, and one of its symbols.
-    at: (usize, u32),
-    /// The same position, counted over all plugins.
+    walk: Walk,
+    /// The symbol of the plugin.
+    at: u32,
+    /// The position, counted over all plugins.
     pos: u64,
 }
 
@@ -138,15 +151,13 @@ impl Kallsyms {
     ///
     /// Returns `false` at the end.
     fn settle(&mut self) -> bool {
-        let guard = PreemptGuard::new();
-        while let Some(plugin) = self.plugins.get(self.at.0) {
-            if plugin
-                .tables(&guard)
-                .is_some_and(|t| self.at.1 < t.symtab.len())
-            {
+        while let Some(plugin) = &self.walk.plugin {
+            let tables = |guard: &_| plugin.tables(guard).map_or(0, |t| t.symtab.len());
+            if self.at < tables(&PreemptGuard::new()) {
                 return true;
             }
-            self.at = (self.at.0.wrapping_add(1), 0);
+            self.walk.next();
+            self.at = 0;
         }
         false
     }
@@ -156,8 +167,8 @@ impl Listing for Kallsyms {
     fn open(show_values: bool) -> Result<Self> {
         Ok(Self {
             show_values,
-            plugins: snapshot()?,
-            at: (0, 0),
+            walk: Walk::start(),
+            at: 0,
             pos: 0,
         })
     }
@@ -165,7 +176,7 @@ impl Listing for Kallsyms {
     fn start(&mut self, pos: u64) -> bool {
         // Reading on continues from the current position.
         if pos < self.pos {
-            (self.at, self.pos) = ((0, 0), 0);
+            (self.walk, self.at, self.pos) = (Walk::start(), 0, 0);
         }
         while self.pos < pos {
             if !self.next() {
@@ -176,17 +187,15 @@ impl Listing for Kallsyms {
     }
 
     fn next(&mut self) -> bool {
-        self.at.1 = self.at.1.wrapping_add(1);
+        self.at = self.at.wrapping_add(1);
         self.pos = self.pos.wrapping_add(1);
         self.settle()
     }
 
     fn show(&self, m: &SeqFile) {
         let guard = PreemptGuard::new();
-        let listed = self
-            .plugins
-            .get(self.at.0)
-            .and_then(|p| Some((p, p.tables(&guard)?.listed(self.at.1)?)));
+        let plugin = self.walk.plugin.as_ref();
+        let listed = plugin.and_then(|p| Some((p, p.tables(&guard)?.listed(self.at)?)));
         // As `s_show()`: ELF's null symbol has no name.
         let Some((plugin, symbol)) = listed.filter(|(_, s)| !s.name.is_empty()) else {
             return;

@@ -96,10 +96,14 @@ pub(crate) fn check(region: &mut Region, owner: &Module) -> Result<(), Refusal> 
 }
 
 /// Counts a plugin that is about to be published.
-pub(crate) fn add(tables: &Tables, _held: &mut Held<'_, LOCK>) -> Foreign {
+pub(crate) fn add(
+    regions: &[Region],
+    tables: &Tables,
+    _held: &mut Held<'_, LOCK>,
+) -> Foreign {
     let mut foreign = Foreign::default();
     let Bounds { low, high } = &modreg_foreign_bounds;
-    for region in tables.regions.iter().filter(|r| r.foreign) {
+    for region in regions.iter().filter(|r| r.foreign) {
         let end = region.base.wrapping_add(region.size);
         low.store(low.load(Relaxed).min(region.base), Relaxed);
         high.store(high.load(Relaxed).max(end), Relaxed);

@@ -7,20 +7,16 @@
 
 use crate::{
     modreg::{
+        bindings::MODREG_NAME_LEN,
         index::{
             by_address::{
-                Index,
+                self,
                 RegionMatch, //
             },
-            by_name::{
-                Bearer,
-                NAMES, //
-            },
-            by_number::{
-                Moving,
-                ORDER, //
-            },
+            by_name::NAMES,
+            by_number::NUMBERS, //
         },
+        name::hash,
         plugin::{
             list::PLUGINS,
             Plugin, //
@@ -36,16 +32,13 @@ use crate::{
         preempt::PreemptGuard, //
     },
 };
-use core::{
-    ffi::CStr,
-    ptr, //
-};
+use core::ffi::CStr;
 use kernel::{
     bindings::exception_table_entry,
     prelude::*, //
 };
 
-/// The plugins with their tables, newest first.
+/// Returns the plugins with their tables, newest first.
 fn plugins<'g>(guard: &'g PreemptGuard) -> impl Iterator<Item = (&'g Plugin, &'g Tables)> {
     PLUGINS
         .iter(guard)
@@ -62,18 +55,18 @@ pub(crate) struct Exported<'g> {
     pub(crate) gpl_only: bool,
 }
 
-/// Finds an exported symbol, newest plugin first, as `find_symbol()`. Where the caller may not use
-/// it, it stays hidden, and the log says so if asked for.
+/// Returns the exported symbol called `name`, of the newest plugin that has one, as `find_symbol()`.
+///
+/// One that is for GPL-compatible callers only is skipped without `gplok`, and with `warn` logged.
+///
+/// Context: Any, NMI included.
 pub(crate) fn find_symbol<'g>(
     name: &'g CStr,
     gplok: bool,
     warn: bool,
     guard: &'g PreemptGuard,
 ) -> Option<Exported<'g>> {
-    NAMES.find(name, guard).find_map(|bearer| {
-        let Bearer::Export(plugin, value, gpl_only) = bearer else {
-            return None;
-        };
+    NAMES.find_export(name, guard, |plugin, value, gpl_only| {
         if gpl_only && !gplok {
             if warn {
                 pr_warn!(
@@ -92,7 +85,10 @@ pub(crate) fn find_symbol<'g>(
     })
 }
 
-/// The plugin that `addr` lies in, and the symbol there if any, as `module_address_lookup()`.
+/// Returns the plugin that `addr` lies in, and the symbol there if there is one, as
+/// `module_address_lookup()`.
+///
+/// Context: Any, NMI included.
 #[inline]
 pub(crate) fn address_lookup(
     addr: usize,
@@ -101,9 +97,11 @@ pub(crate) fn address_lookup(
     let RegionMatch {
         plugin,
         tables,
-        region,
-    } = Index::find(addr, guard)?;
-    Some((plugin, tables.symtab.find(addr, region)))
+        base,
+        size,
+        ..
+    } = by_address::find(addr, guard)?;
+    Some((plugin, tables.symtab.find(addr, base, size)))
 }
 
 /// Where an address lies in a symbol.
@@ -125,24 +123,21 @@ pub(crate) fn address_lookup_nofault<'g>(
     name: &mut [u8],
     guard: &'g PreemptGuard,
 ) -> Option<(&'g Plugin, Option<At>)> {
-    let found = Index::find(addr, guard)?;
-    let at = found.tables.symtab.find_nofault(addr, found.region, name);
+    let found = by_address::find(addr, guard)?;
+    let symtab = &found.tables.symtab;
+    let at = symtab.find_nofault(addr, found.base, found.size, name);
     Some((found.plugin, at.map(|(offset, size)| At { offset, size })))
 }
 
-/// The `n`-th symbol over all plugins, newest first, as `module_get_kallsym()`.
+/// Returns the `n`-th symbol over all plugins, newest plugin first, as `module_get_kallsym()`.
+///
+/// Context: Any, NMI included.
 pub(crate) fn get_kallsym(mut n: u32, guard: &PreemptGuard) -> Option<(&Plugin, Listed<'_>)> {
-    match ORDER.nth(n, guard) {
-        Ok(None) => return None,
-        Ok(Some((plugin, i))) => {
-            let tables = plugin.tables(guard);
-            if let Some(found) = tables.and_then(|tables| tables.listed(i)) {
-                return Some((plugin, found));
-            }
-        }
-        Err(Moving) => {}
+    let (plugin, i) = NUMBERS.nth(n, guard)?;
+    if let Some(found) = plugin.tables(guard).and_then(|tables| tables.listed(i)) {
+        return Some((plugin, found));
     }
-    // A writer is about it.
+    // A writer has replaced the tables, and not changed the numbers yet.
     for (plugin, tables) in plugins(guard) {
         match n.checked_sub(tables.symtab.len()) {
             None => return Some((plugin, tables.listed(n)?)),
@@ -152,64 +147,64 @@ pub(crate) fn get_kallsym(mut n: u32, guard: &PreemptGuard) -> Option<(&Plugin, 
     None
 }
 
-/// The address of "plugin:symbol" or "symbol", as `module_kallsyms_lookup_name()`.
-pub(crate) fn kallsyms_lookup_name<'g>(name: &'g CStr, guard: &'g PreemptGuard) -> Option<usize> {
+/// Returns the address of "plugin:symbol" or "symbol", as `module_kallsyms_lookup_name()`.
+///
+/// Context: Any, NMI included.
+pub(crate) fn kallsyms_lookup_name(name: &CStr, guard: &PreemptGuard) -> Option<usize> {
     let bytes = name.to_bytes_with_nul();
-    // Most names have none, and whether they do is faster asked than where.
+    // Most names have no colon, and `contains()` is cheaper than `position()`.
     let colon = bytes
         .contains(&b':')
         .then(|| bytes.iter().position(|&b| b == b':'))
         .flatten()
         // Behind the longest name of a plugin it belongs to the symbol, as in the kernel.
-        .filter(|&at| at < crate::modreg::bindings::MODREG_NAME_LEN as usize);
-    let (plugin, symbol) = match colon {
-        Some(colon) => {
-            let symbol = bytes.get(colon.wrapping_add(1)..)?;
-            (bytes.get(..colon), CStr::from_bytes_with_nul(symbol).ok()?)
-        }
-        None => (None, name),
+        .filter(|&at| at < MODREG_NAME_LEN as usize);
+    let Some(colon) = colon else {
+        return NAMES.symbol(name, guard);
     };
-    let mut last = None;
-    NAMES
-        .find(symbol, guard)
-        .filter_map(|b| match b {
-            Bearer::Symbol(p, value) if plugin.is_none_or(|name| p.name().is(name)) => {
-                Some((p, value))
-            }
-            _ => None,
-        })
-        // In one plugin the first counts.
-        .filter(|&(p, _)| !last.replace(p).is_some_and(|last| ptr::eq(last, p)))
-        .map(|(_, value)| value)
-        .find(|&value| value != 0)
+    let symbol = CStr::from_bytes_with_nul(bytes.get(colon + 1..)?).ok()?;
+    let plugin = NAMES.plugin(bytes.get(..colon)?, guard)?;
+    let symtab = &plugin.tables(guard)?.symtab;
+    let symbol = symtab.find_name(symbol.into(), || hash(symbol.to_bytes()))?;
+    Some(symtab.symbols().value(symbol)).filter(|&value| value != 0)
 }
 
-/// The exception entry for the instruction at `addr`, as `search_module_extables()`.
+/// Returns the exception entry for the instruction at `addr`, as `search_module_extables()`.
+///
+/// Context: Any, NMI included.
 pub(crate) fn search_extables(addr: usize, guard: &PreemptGuard) -> Option<&exception_table_entry> {
-    Index::find(addr, guard)?.tables.extable.search(addr)
+    by_address::find(addr, guard)?.tables.extable.search(addr)
 }
 
-/// Whether `addr` lies in a plugin, as `is_module_address()`.
+/// Returns whether `addr` lies in a plugin, as `is_module_address()`.
+///
+/// Context: Any, NMI included.
 pub(crate) fn is_address(addr: usize, guard: &PreemptGuard) -> bool {
-    Index::find(addr, guard).is_some()
+    by_address::find(addr, guard).is_some()
 }
 
 /// Returns the plugin that `addr` lies in, as `__module_address()`.
+///
+/// Context: Any, NMI included.
 pub(crate) fn address(addr: usize, guard: &PreemptGuard) -> Option<&Plugin> {
-    Index::find(addr, guard).map(|found| found.plugin)
+    by_address::find(addr, guard).map(|found| found.plugin)
 }
 
 /// Returns whether `addr` lies in a foreign region.
+///
+/// Context: Any, NMI included.
 pub(crate) fn is_foreign(addr: usize, guard: &PreemptGuard) -> bool {
-    Index::find(addr, guard).is_some_and(|found| found.region.foreign)
+    by_address::find(addr, guard).is_some_and(|found| found.is_foreign)
 }
 
-/// The plugin whose code `addr` lies in, as `__module_text_address()`.
+/// Returns the plugin whose code `addr` lies in, as `__module_text_address()`.
+///
+/// Context: Any, NMI included.
 pub(crate) fn text_address(addr: usize, guard: &PreemptGuard) -> Option<&Plugin> {
-    if !Index::may_be_text(addr) {
+    if !by_address::may_be_text(addr) {
         return None;
     }
-    Index::find(addr, guard)
-        .filter(|place| place.region.text)
-        .map(|place| place.plugin)
+    by_address::find(addr, guard)
+        .filter(|found| found.is_text)
+        .map(|found| found.plugin)
 }

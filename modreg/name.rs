@@ -1,16 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Names of plugins.
+//! Names of plugins, and the hash of names.
 
 use crate::{
     modreg::bindings,
-    primitives::cstr::ThinCStr, //
+    primitives::{
+        cstr::ThinCStr,
+        hash::HashKey, //
+    },
 };
 use core::ffi::CStr;
 use kernel::{
     fmt,
     prelude::*, //
 };
+
+/// The key of [`hash`].
+pub(crate) static HASH_KEY: HashKey = HashKey::new();
+
+/// Returns a hash of the name of a plugin or a symbol, which differs from boot to boot.
+///
+/// Context: Any, NMI included.
+#[inline]
+pub(crate) fn hash(name: &[u8]) -> u32 {
+    HASH_KEY.hash(name)
+}
 
 /// A plugin's name.
 ///

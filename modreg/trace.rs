@@ -69,18 +69,25 @@ macro_rules! trace {
     };
 }
 
-/// Traces the regions and the symbols that readers will find in a plugin while it is COMING.
+/// Traces the regions of a plugin, and the symbols that readers will find in it while it is COMING.
 ///
 /// `core` are the tables for the LIVE state, if they are others: what they lack is flagged as init.
 #[inline]
 pub(crate) fn plugin_content(plugin: &Plugin, full: &Tables, core: Option<&Tables>) {
     if enabled!(plugin_region) {
-        let stay = core.unwrap_or(full).regions.len();
-        for (i, region) in full.regions.iter().enumerate() {
-            let flags = if region.text { TEXT } else { 0 } | if i >= stay { INIT } else { 0 };
+        for region in plugin.regions() {
+            let flags = if region.text { TEXT } else { 0 } | if region.init { INIT } else { 0 };
             trace!(plugin_region(plugin, region.base, region.size, flags));
         }
     }
+    plugin_symbols(plugin, full, core);
+}
+
+/// Traces the symbols that readers will find in a plugin.
+///
+/// `core` are the tables for the LIVE state, if they are others.
+#[inline]
+pub(crate) fn plugin_symbols(plugin: &Plugin, full: &Tables, core: Option<&Tables>) {
     if enabled!(plugin_symbol) {
         // Those that stay are in the same order in both.
         let mut kept = 0;
@@ -101,8 +108,8 @@ pub(crate) fn plugin_content(plugin: &Plugin, full: &Tables, core: Option<&Table
                 escaped = CString::try_from_fmt(fmt!("{}", symbol.name));
                 escaped.as_deref().unwrap_or(c"?")
             };
-            let region = full.regions.iter().find(|r| r.contains(symbol.value));
-            let found = region.and_then(|region| full.symtab.find(symbol.value, region));
+            let region = plugin.regions().iter().find(|r| r.contains(symbol.value));
+            let found = region.and_then(|r| full.symtab.find(symbol.value, r.base, r.size));
             trace!(plugin_symbol(
                 plugin,
                 symbol.value,
@@ -120,6 +127,12 @@ pub(crate) fn plugin_content(plugin: &Plugin, full: &Tables, core: Option<&Table
 pub(crate) fn plugin_register(plugin: &Plugin, regions: usize, symbols: u32) {
     trace!(plugin_register(plugin, regions as u32, symbols));
     plugin_state(plugin);
+}
+
+/// Traces that the symbols of a plugin are replaced by those that were traced last.
+#[inline]
+pub(crate) fn plugin_replace(plugin: &Plugin, symbols: u32) {
+    trace!(plugin_replace(plugin, symbols));
 }
 
 /// Traces the state that a plugin has entered.

@@ -29,20 +29,36 @@ use kernel::sync::atomic::{
 /// ```
 #[inline(always)]
 pub(crate) fn load_acquire<T: AtomicType>(atomic: &Atomic<T>) -> T {
+    let value = load_relaxed(atomic);
+    acquire_fence();
+    value
+}
+
+/// Loads an atomic, as `READ_ONCE()`.
+///
+/// Context: Any, NMI included.
+#[inline(always)]
+pub(crate) fn load_relaxed<T: AtomicType>(atomic: &Atomic<T>) -> T {
     // SAFETY: `as_ptr()` is valid for the borrow of `atomic`. Other threads access it only
     // atomically, for which a volatile read is `READ_ONCE()`.
-    let value = unsafe { atomic.as_ptr().read_volatile() };
+    unsafe { atomic.as_ptr().read_volatile() }
+}
+
+/// Orders earlier loads before all later accesses: several [`load_relaxed()`] become loads with
+/// acquire semantics.
+///
+/// Context: Any, NMI included.
+#[inline(always)]
+pub(crate) fn acquire_fence() {
     // SAFETY: The block is empty or a barrier.
     unsafe {
         // x86 does not reorder a load with later accesses, so `barrier()` is enough.
         #[cfg(target_arch = "x86_64")]
         asm!("");
-        // Orders earlier loads before all later accesses, as `smp_load_acquire()` needs.
         #[cfg(target_arch = "aarch64")]
         asm!("dmb ishld");
     }
-    value
 }
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-compile_error!("load_acquire() does not know this architecture's barrier");
+compile_error!("acquire_fence() does not know this architecture's barrier");

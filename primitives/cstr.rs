@@ -7,7 +7,10 @@
 //! These are for tables of names, which are compared and copied far more often than measured. Where
 //! the length is known, use [`CStr`].
 
-use super::borrowed::MaybeOwned;
+use super::{
+    borrowed::Borrowed,
+    vec::FixedVec, //
+};
 use core::{
     cmp::Ordering,
     ffi::CStr,
@@ -187,8 +190,11 @@ pub(crate) unsafe trait StableBytes: Deref<Target = [u8]> {}
 // SAFETY: The bytes are borrowed, so they do not change.
 unsafe impl StableBytes for &[u8] {}
 
-// SAFETY: By the type invariants of `MaybeOwned`, its elements do not change.
-unsafe impl StableBytes for MaybeOwned<u8> {}
+// SAFETY: By the type invariants of `FixedVec`, its elements do not change.
+unsafe impl StableBytes for FixedVec<u8> {}
+
+// SAFETY: By the type invariants of `Borrowed`, what is lent does not change.
+unsafe impl StableBytes for Borrowed<u8> {}
 
 impl<B: StableBytes> StrTab<B> {
     /// Where the bytes are.

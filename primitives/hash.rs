@@ -4,8 +4,10 @@
 //!
 //! C header: [`include/linux/siphash.h`](srctree/include/linux/siphash.h)
 
-use super::bindings;
-use core::ffi::CStr;
+use super::{
+    atomic::load_relaxed,
+    bindings, //
+};
 use kernel::{
     prelude::*,
     sync::atomic::{
@@ -22,7 +24,7 @@ use kernel::{
 /// static KEY: HashKey = HashKey::new();
 ///
 /// KEY.randomize();
-/// assert_eq!(KEY.hash(c"filter"), KEY.hash(c"filter"));
+/// assert_eq!(KEY.hash(b"filter"), KEY.hash(b"filter"));
 /// ```
 pub(crate) struct HashKey([Atomic<usize>; 2]);
 
@@ -47,19 +49,19 @@ impl HashKey {
         }
     }
 
-    /// Returns the hash of a string's bytes, as `hsiphash()`.
+    /// Returns the hash of `bytes`, as `hsiphash()`.
     ///
     /// Context: Any, NMI included.
     #[inline]
-    pub(crate) fn hash(&self, s: &CStr) -> u32 {
+    pub(crate) fn hash(&self, bytes: &[u8]) -> u32 {
         let [a, b] = &self.0;
-        // SAFETY: `s` is valid for reads of its bytes.
+        // SAFETY: `bytes` is valid for reads of its length.
         unsafe {
             bindings::hsiphash(
-                s.as_char_ptr().cast(),
-                s.count_bytes(),
-                a.load(Relaxed),
-                b.load(Relaxed),
+                bytes.as_ptr().cast(),
+                bytes.len(),
+                load_relaxed(a),
+                load_relaxed(b),
             )
         }
     }

@@ -42,8 +42,7 @@ impl PreemptGuard {
     /// Context: Any, NMI included.
     #[inline]
     pub(crate) fn new() -> Self {
-        // SAFETY: An FFI call with no additional requirements.
-        unsafe { bindings::preempt_disable_notrace() };
+        count::disable();
         // INVARIANT: Preemption was disabled above.
         Self(NotThreadSafe)
     }
@@ -53,7 +52,85 @@ impl Drop for PreemptGuard {
     #[inline]
     fn drop(&mut self) {
         // SAFETY: By the type invariants, the current CPU's preemption count includes this guard.
+        unsafe { count::enable() };
+    }
+}
+
+/// The preemption count, by the kernel's macros.
+#[cfg(not(all(
+    target_arch = "x86_64",
+    not(CONFIG_UML),
+    CONFIG_PREEMPTION
+)))]
+mod count {
+    use super::bindings;
+
+    #[inline]
+    pub(super) fn disable() {
+        // SAFETY: An FFI call with no additional requirements.
+        unsafe { bindings::preempt_disable_notrace() };
+    }
+
+    /// # Safety
+    ///
+    /// Each call undoes one [`disable()`].
+    #[inline]
+    pub(super) unsafe fn enable() {
+        // SAFETY: By the safety requirements, preemption is disabled.
         unsafe { bindings::preempt_enable_notrace() };
+    }
+}
+
+/// The preemption count, inlined: `arch/x86/include/asm/preempt.h` in Rust. The calls of two helpers
+/// would take longer than the search for an address.
+#[cfg(all(
+    target_arch = "x86_64",
+    not(CONFIG_UML),
+    CONFIG_PREEMPTION
+))]
+mod count {
+    use super::bindings;
+    use core::arch::asm;
+    use kernel::prelude::*;
+
+    extern "C" {
+        /// A per-CPU variable. Bit 31 or 63 is clear if the task is to be rescheduled.
+        static __preempt_count: c_ulong;
+    }
+
+    #[inline(always)]
+    pub(super) fn disable() {
+        // SAFETY: `__preempt_count_add(1)`. The count is in the low 32 bits and does not overflow.
+        unsafe { asm!("inc dword ptr gs:[rip + {}]", sym __preempt_count) };
+    }
+
+    /// # Safety
+    ///
+    /// Each call undoes one [`disable()`].
+    #[inline(always)]
+    pub(super) unsafe fn enable() {
+        let reschedule: u8;
+        // SAFETY: `__preempt_count_dec_and_test()`. By the safety requirements, the count is not 0.
+        unsafe {
+            #[cfg(CONFIG_HAS_SEPARATE_PREEMPT_RESCHED_BITS)]
+            asm!(
+                "dec qword ptr gs:[rip + {}]",
+                "setz {}",
+                sym __preempt_count,
+                out(reg_byte) reschedule,
+            );
+            #[cfg(not(CONFIG_HAS_SEPARATE_PREEMPT_RESCHED_BITS))]
+            asm!(
+                "dec dword ptr gs:[rip + {}]",
+                "setz {}",
+                sym __preempt_count,
+                out(reg_byte) reschedule,
+            );
+        }
+        if reschedule != 0 {
+            // SAFETY: An FFI call with no additional requirements; preemption is enabled.
+            unsafe { bindings::preempt_schedule_notrace() };
+        }
     }
 }
 

@@ -316,6 +316,65 @@ impl Drop for WaitForCallbacks {
     }
 }
 
+/// A grace period, whose end can be asked for.
+///
+/// # Examples
+///
+/// ```
+/// let grace_period = GracePeriod::start();
+/// // Later:
+/// if grace_period.has_ended() {
+///     // No reader from before the start is left.
+/// }
+/// ```
+#[derive(Clone, Copy)]
+pub(crate) struct GracePeriod(usize);
+
+impl GracePeriod {
+    /// Returns the next grace period, which somebody else may start, as `get_state_synchronize_rcu()`.
+    ///
+    /// Context: Any, but NMI.
+    pub(crate) fn next() -> Self {
+        // SAFETY: An FFI call with no additional requirements.
+        Self(unsafe { bindings::get_state_synchronize_rcu() } as usize)
+    }
+
+    /// Starts a grace period, as `start_poll_synchronize_rcu()`.
+    ///
+    /// Context: Any, but NMI.
+    pub(crate) fn start() -> Self {
+        // SAFETY: An FFI call with no additional requirements.
+        Self(unsafe { bindings::start_poll_synchronize_rcu() } as usize)
+    }
+
+    /// Returns whether the grace period has ended, as `poll_state_synchronize_rcu()`.
+    ///
+    /// Context: Any, but NMI.
+    pub(crate) fn has_ended(self) -> bool {
+        // SAFETY: An FFI call with no additional requirements.
+        unsafe { bindings::poll_state_synchronize_rcu(self.0 as c_ulong) }
+    }
+
+    /// Returns the grace period that [`GracePeriod::into_raw`] was called for.
+    pub(crate) fn from_raw(raw: usize) -> Self {
+        Self(raw)
+    }
+
+    /// Returns a number for the grace period.
+    pub(crate) fn into_raw(self) -> usize {
+        self.0
+    }
+}
+
+/// Waits for a grace period, as `synchronize_rcu()`: no reader from before it is left.
+///
+/// Context: May sleep.
+pub(crate) fn synchronize_rcu() {
+    might_sleep();
+    // SAFETY: The caller may sleep.
+    unsafe { bindings::synchronize_rcu() };
+}
+
 /// Waits until every dropped [`Retired`] is freed, as `rcu_barrier()`.
 ///
 /// What is freed with it, by RCU too, need not be. The kernel crate has this function since Linux 7.3

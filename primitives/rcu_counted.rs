@@ -8,14 +8,26 @@
 //! Use [`Arc`](kernel::sync::Arc) for values of which only owners of a reference have pointers. It
 //! frees in the thread that drops the last reference, and at once.
 
-use super::rcu::{
-    call_rcu,
-    end_callback, //
+use super::{
+    atomic::{
+        load_acquire,
+        load_relaxed, //
+    },
+    preempt::PreemptGuard,
+    rcu::{
+        call_rcu,
+        end_callback,
+        Held, //
+    },
 };
 use core::{
+    marker::PhantomData,
     mem::offset_of,
     ops::Deref,
-    ptr::NonNull, //
+    ptr::{
+        self,
+        NonNull, //
+    },
 };
 use kernel::{
     alloc::AllocError,
@@ -26,6 +38,12 @@ use kernel::{
             ARef,
             AlwaysRefCounted, //
         },
+        atomic::{
+            Atomic,
+            Relaxed,
+            Release, //
+        },
+        GlobalLockBackend,
         Refcount, //
     },
     types::Opaque, //
@@ -95,6 +113,26 @@ impl<T> RcuCounted<T> {
     }
 }
 
+impl<T> RcuCounted<T> {
+    /// Takes a reference, unless the last one was dropped, as `refcount_inc_not_zero()`.
+    ///
+    /// Context: Any, NMI included.
+    pub(crate) fn try_ref(&self) -> Option<RcuRef<T>> {
+        let refs = self.refs.as_atomic();
+        let mut now = refs.load(Relaxed);
+        // A saturated count is negative, and stays so.
+        while now > 0 && now != i32::MAX {
+            match refs.cmpxchg(now, now.wrapping_add(1), Relaxed) {
+                // INVARIANT: `refs` counts the reference that is returned.
+                // SAFETY: `self` is allocated by the type invariants, and the reference is counted.
+                Ok(_) => return Some(unsafe { ARef::from_raw(NonNull::from(self)) }),
+                Err(changed) => now = changed,
+            }
+        }
+        None
+    }
+}
+
 impl<T> Deref for RcuCounted<T> {
     type Target = T;
 
@@ -142,6 +180,92 @@ unsafe impl<T> AlwaysRefCounted for RcuCounted<T> {
             // SAFETY: `head` lies in the allocation, which the last reference owned. RCU calls
             // `free()` once no reader can use it. By the type invariants any context may drop `T`.
             unsafe { call_rcu(head, free::<T>) };
+        }
+    }
+}
+
+/// A place for a reference to a value, which readers follow, written under the global lock `B`.
+///
+/// # Invariants
+///
+/// `ptr` is null, or a pointer to an [`RcuCounted`] to which this owns a reference.
+///
+/// # Examples
+///
+/// ```
+/// use crate::primitives::{preempt::PreemptGuard, rcu::Held};
+///
+/// static SLOT: RcuSlot<u32, LOCK> = RcuSlot::empty();
+///
+/// let seven = RcuCounted::new(7)?;
+/// let mut lock = LOCK.lock();
+/// let _none = SLOT.replace(Some(seven), &mut Held::new(&mut lock));
+///
+/// let guard = PreemptGuard::new();
+/// assert_eq!(SLOT.load(&guard), Some(&7));
+/// drop(guard);
+///
+/// drop(SLOT.replace(None, &mut Held::new(&mut lock)));
+/// # Ok::<(), Error>(())
+/// ```
+pub(crate) struct RcuSlot<T: Send + Sync + 'static, B: GlobalLockBackend> {
+    ptr: Atomic<*mut RcuCounted<T>>,
+    _owns: PhantomData<RcuRef<T>>,
+    _lock: PhantomData<fn(B)>,
+}
+
+impl<T: Send + Sync, B: GlobalLockBackend> RcuSlot<T, B> {
+    /// Creates an empty slot.
+    pub(crate) const fn empty() -> Self {
+        // INVARIANT: The pointer is null.
+        Self {
+            ptr: Atomic::new(ptr::null_mut()),
+            _owns: PhantomData,
+            _lock: PhantomData,
+        }
+    }
+
+    /// Returns the value, as `rcu_dereference()`.
+    ///
+    /// Context: Any, NMI included.
+    #[inline]
+    pub(crate) fn load<'g>(&'g self, _guard: &'g PreemptGuard) -> Option<&'g T> {
+        // SAFETY: By the type invariants, the pointer is null or valid. A value whose last reference
+        // is dropped is freed after `_guard` is.
+        unsafe { load_acquire(&self.ptr).as_ref() }.map(|counted| &**counted)
+    }
+
+    /// Returns a reference to the value, unless its last one was dropped.
+    ///
+    /// Context: Any, NMI included.
+    pub(crate) fn load_ref(&self, _guard: &PreemptGuard) -> Option<RcuRef<T>> {
+        // SAFETY: As in `load()`.
+        unsafe { load_acquire(&self.ptr).as_ref() }.and_then(RcuCounted::try_ref)
+    }
+
+    /// Publishes a reference, as `rcu_replace_pointer()`, and returns the one before.
+    ///
+    /// Context: Any, with the lock held.
+    pub(crate) fn replace(
+        &self,
+        new: Option<RcuRef<T>>,
+        _held: &mut Held<'_, B>,
+    ) -> Option<RcuRef<T>> {
+        let old = load_relaxed(&self.ptr);
+        let new = new.map_or(ptr::null_mut(), |new| ARef::into_raw(new).as_ptr());
+        // INVARIANT: The slot owns the reference to `new`.
+        self.ptr.store(new, Release);
+        // SAFETY: By the type invariants, the slot owned a reference to `old`. `_held` proves that
+        // nothing else takes it.
+        NonNull::new(old).map(|old| unsafe { ARef::from_raw(old) })
+    }
+}
+
+impl<T: Send + Sync, B: GlobalLockBackend> Drop for RcuSlot<T, B> {
+    fn drop(&mut self) {
+        if let Some(ptr) = NonNull::new(*self.ptr.get_mut()) {
+            // SAFETY: By the type invariants, the slot owns a reference.
+            drop(unsafe { ARef::from_raw(ptr) });
         }
     }
 }

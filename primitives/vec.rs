@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Vectors that are filled where no memory can be allocated.
+//! Vectors that are filled where no memory can be allocated, and vectors that do not change.
 
+use core::{
+    mem::offset_of,
+    ops::Deref,
+    ptr::NonNull,
+    slice, //
+};
 use kernel::{
     alloc::Allocator,
     prelude::*, //
@@ -25,4 +31,68 @@ use kernel::{
 /// ```
 pub(crate) fn push_reserved<T, A: Allocator>(vec: &mut Vec<T, A>, value: T) {
     kernel::warn_on!(vec.push_within_capacity(value).is_err());
+}
+
+/// A vector that does not change any more, and whose layout a debugger can know.
+///
+/// # Invariants
+///
+/// - `ptr`, `len` and `capacity` came from a `KVVec`, which this owns.
+///
+/// # Examples
+///
+/// ```
+/// let mut squares = KVVec::new();
+/// squares.push(9, GFP_KERNEL)?;
+/// assert_eq!(FixedVec::from(squares).first(), Some(&9));
+/// # Ok::<(), Error>(())
+/// ```
+#[repr(C)]
+pub(crate) struct FixedVec<T> {
+    ptr: NonNull<T>,
+    len: usize,
+    capacity: usize,
+}
+
+// SAFETY: By the type invariants this owns the elements, which are `Send`.
+unsafe impl<T: Send> Send for FixedVec<T> {}
+
+// SAFETY: A `FixedVec` gives access to shared references to `T` only, and `T` is `Sync`.
+unsafe impl<T: Sync> Sync for FixedVec<T> {}
+
+impl<T> FixedVec<T> {
+    /// The offset of the pointer to the first element.
+    pub(crate) const PTR: usize = offset_of!(Self, ptr);
+    /// The offset of the number of elements.
+    pub(crate) const LEN: usize = offset_of!(Self, len);
+}
+
+impl<T> From<KVVec<T>> for FixedVec<T> {
+    fn from(vec: KVVec<T>) -> Self {
+        let (ptr, len, capacity) = vec.into_raw_parts();
+        // INVARIANT: These are the parts of a `KVVec`, whose ownership it gave up.
+        Self {
+            // SAFETY: The pointer of a `KVVec` is not null.
+            ptr: unsafe { NonNull::new_unchecked(ptr) },
+            len,
+            capacity,
+        }
+    }
+}
+
+impl<T> Deref for FixedVec<T> {
+    type Target = [T];
+
+    #[inline]
+    fn deref(&self) -> &[T] {
+        // SAFETY: By the type invariants, `ptr` is valid for reads of `len` elements.
+        unsafe { slice::from_raw_parts(self.ptr.as_ptr(), self.len) }
+    }
+}
+
+impl<T> Drop for FixedVec<T> {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants, these are the parts of a `KVVec` that this owns.
+        drop(unsafe { KVVec::from_raw_parts(self.ptr.as_ptr(), self.len, self.capacity) });
+    }
 }

@@ -34,10 +34,11 @@ load modreg || ktap_exit_fail_msg "cannot load modreg"
 ktap_print_header
 ktap_set_plan 10
 
-result "tracefs lists five tracepoints" output_is "enable
+result "tracefs lists six tracepoints" output_is "enable
 filter
 plugin_region
 plugin_register
+plugin_replace
 plugin_state
 plugin_symbol
 plugin_unregister" ls "$tracing/events/modreg"

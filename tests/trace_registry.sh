@@ -20,12 +20,12 @@ follow()
 		class Plugin:
 		    def __init__(self):
 		        self.name, self.state, self.order = None, None, 0
-		        self.regions, self.symbols = [], []
+		        self.regions, self.symbols, self.coming = [], [], []
 
 		class Registry:
 		    """What a follower knows, by generation."""
 		    def __init__(self):
-		        self.plugins, self.seen, self.lost = {}, 0, 0
+		        self.plugins, self.seen, self.replaced, self.lost = {}, 0, 0, 0
 
 		    def event(self, line):
 		        if "LOST" in line:
@@ -41,12 +41,17 @@ follow()
 		        elif kind == "plugin_symbol":
 		            value, letter, flags, symbol = re.match(
 		                r" value=0x(\w+) size=\w+ type=(.) flags=0x(\w+) symbol=(.*)", rest).groups()
-		            plugin.symbols.append((int(value, 16), letter, symbol, int(flags, 16)))
+		            plugin.coming.append((int(value, 16), letter, symbol, int(flags, 16)))
 		        elif kind == "plugin_register":
 		            self.seen += 1
 		            regions, symbols = (int(n) for n in re.findall(r"=(\d+)", rest))
+		            plugin.symbols, plugin.coming = plugin.coming, []
 		            assert (regions, symbols) == (len(plugin.regions), len(plugin.symbols)), line
 		            plugin.name, plugin.order = name, self.seen
+		        elif kind == "plugin_replace":
+		            plugin.symbols, plugin.coming = plugin.coming, []
+		            assert int(rest.split("=")[1]) == len(plugin.symbols), line
+		            self.replaced += 1
 		        elif kind == "plugin_state":
 		            plugin.state = rest.strip()
 		            if plugin.state == "LIVE":
@@ -105,9 +110,15 @@ follow()
 		        else:
 		            run("insmod", f"./{module}.ko")
 
+		def replace(until):
+		    while time.monotonic() < until:
+		        with open("/sys/kernel/debug/test_modreg/run", "w") as file:
+		            file.write("replace.there_and_back")
+
 		for n in range(int(sys.argv[1])):
 		    until = time.monotonic() + 1
-		    workers = [threading.Thread(target=churn, args=(modules, until, 2 * n + i)) for i, modules in
+		    symbols = threading.Thread(target=replace, args=(until,))
+		    workers = [symbols] + [threading.Thread(target=churn, args=(modules, until, 2 * n + i)) for i, modules in
 		               enumerate([["modreg_sample_c", "modreg_mirror"], ["modreg_sample_rust", "test_modreg_owner"]])]
 		    for worker in workers:
 		        worker.start()
@@ -118,7 +129,7 @@ follow()
 		    ours, theirs = registry.files(), files()
 		    same = ours == theirs and not registry.lost
 		    print(f"round {n + 1}: {'same' if same else 'different'}, {len(theirs[0])} plugins, "
-		          f"{len(theirs[1])} symbols, {registry.seen} registered so far")
+		          f"{len(theirs[1])} symbols, {registry.replaced} replaced, {registry.seen} registered so far")
 		    if not same:
 		        for a, b in zip(ours, theirs):
 		            for line in sorted(set(a) ^ set(b))[:10]:
@@ -130,7 +141,7 @@ follow()
 	END
 }
 
-load modreg || ktap_exit_fail_msg "cannot load modreg"
+load modreg && load test_modreg || ktap_exit_fail_msg "cannot load the modules"
 ktap_print_header
 ktap_set_plan 4
 

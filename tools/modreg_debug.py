@@ -27,11 +27,12 @@ MAX_PLUGINS, MAX_REGIONS, MAX_SYMBOLS, MAX_STRINGS = 1 << 20, 1 << 10, 1 << 24, 
 
 FIELDS = (
     "plugin_name plugin_name_size plugin_generation plugin_state plugin_references plugin_tables "
-    "tables_regions tables_num_regions tables_symbols tables_visible tables_num_visible "
-    "region_size region_base region_length region_text "
-    "symbols_table symbols_num symbols_strings symbols_strings_size symbols_types "
-    "symbol_size symbol_name symbol_value"
+    "plugin_regions plugin_num_regions tables_is_init tables_symbols tables_visible "
+    "visible_numbers visible_num "
+    "region_size region_base region_length region_text region_init symbols_form"
 ).split()
+FORM = "table num strings strings_size types symbol_size symbol_name symbol_value symbol_type".split()
+FORMS = 2
 
 
 class Region(NamedTuple):
@@ -85,7 +86,7 @@ class Registry:
             magic, version, size = struct.unpack("<3I", read(address, 12))
         except Exception as error:
             raise NoRegistry(f"modreg_debug_info at {address:#x} cannot be read: {error}") from error
-        needed = 24 + 4 * len(FIELDS)
+        needed = 24 + 4 * (len(FIELDS) + FORMS * len(FORM))
         if magic != MAGIC:
             raise NoRegistry(f"modreg_debug_info at {address:#x} begins with {magic:#x}")
         if version != VERSION or size < needed:
@@ -93,10 +94,15 @@ class Registry:
         raw = read(address, needed)
         self._node_plugin, self._head = struct.unpack_from("<IQ", raw, 12)
         self._at = at = dict(zip(FIELDS, struct.unpack_from(f"<{len(FIELDS)}I", raw, 24)))
+        form = f"<{len(FORM)}I"
+        start = 24 + 4 * len(FIELDS)
+        self._forms = [dict(zip(FORM, values)) for values in struct.iter_unpack(form, raw[start:])]
         inside = (at["region_base"] + 8 <= at["region_size"] >= at["region_length"] + 8
-                  and at["region_text"] < at["region_size"]
-                  and at["symbol_name"] + 4 <= at["symbol_size"] >= at["symbol_value"] + 8)
-        if max(at.values()) > MAX_OFFSET or self._node_plugin > MAX_OFFSET or not inside:
+                  and at["region_text"] < at["region_size"] > at["region_init"]
+                  and all(f["symbol_name"] + 4 <= f["symbol_size"] >= f["symbol_value"] + 8
+                          and f["symbol_type"] < f["symbol_size"] for f in self._forms))
+        most = max([self._node_plugin, *at.values(), *(max(f.values()) for f in self._forms)])
+        if most > MAX_OFFSET or not inside:
             raise NoRegistry(f"modreg_debug_info at {address:#x} makes no sense: {at}")
 
     # Reading, with all that is doubted.
@@ -175,7 +181,7 @@ class Registry:
         try:
             tables = self._number(address + at["plugin_tables"], "Q", "the pointer to the tables")
             if tables:
-                regions = self._regions(tables)
+                regions = self._regions(address, tables)
                 if with_symbols:
                     symbols = self._symbols(tables, regions)
         except ValueError as error:
@@ -183,10 +189,11 @@ class Registry:
         return Plugin(address, name, generation, STATES.get(state, f"{state}?"),
                       max(references - 1, 0), regions, symbols)
 
-    def _regions(self, tables: int) -> "list[Region]":
+    def _regions(self, plugin: int, tables: int) -> "list[Region]":
         at = self._at
-        count = self._count(tables + at["tables_num_regions"], MAX_REGIONS, "the regions")
-        array = self._number(tables + at["tables_regions"], "Q", "the pointer to the regions")
+        is_init = self._number(tables + at["tables_is_init"], "B", "whether there are init regions")
+        count = self._count(plugin + at["plugin_num_regions"], MAX_REGIONS, "the regions")
+        array = self._number(plugin + at["plugin_regions"], "Q", "the pointer to the regions")
         raw = self._bytes(array, count * at["region_size"], "the regions")
         regions = []
         for i in range(0, len(raw), at["region_size"]):
@@ -194,32 +201,41 @@ class Registry:
             size, = struct.unpack_from("<Q", raw, i + at["region_length"])
             if size == 0 or base + size > 1 << 64:
                 raise ValueError(f"a region is {base:#x}+{size:#x}")
-            regions.append(Region(base, size, raw[i + at["region_text"]] != 0))
+            if is_init or not raw[i + at["region_init"]]:
+                regions.append(Region(base, size, raw[i + at["region_text"]] != 0))
         return regions
 
     def _symbols(self, tables: int, regions: "list[Region]") -> "list[Symbol]":
         at = self._at
         base = self._number(tables + at["tables_symbols"], "Q", "the pointer to the symbols")
-        count = self._count(base + at["symbols_num"], MAX_SYMBOLS, "the symbols")
-        array = self._number(base + at["symbols_table"], "Q", "the pointer to the symbols")
-        table = self._bytes(array, count * at["symbol_size"], "the symbols")
-        length = self._count(base + at["symbols_strings_size"], MAX_STRINGS, "the bytes of names")
-        where = self._number(base + at["symbols_strings"], "Q", "the pointer to the names")
+        number = self._number(base + at["symbols_form"], "Q", "the form of the symbols")
+        if number >= len(self._forms):
+            raise ValueError(f"the form of its symbols is {number:#x}")
+        form = self._forms[number]
+        count = self._count(base + form["num"], MAX_SYMBOLS, "the symbols")
+        array = self._number(base + form["table"], "Q", "the pointer to the symbols")
+        table = self._bytes(array, count * form["symbol_size"], "the symbols")
+        length = self._count(base + form["strings_size"], MAX_STRINGS, "the bytes of names")
+        where = self._number(base + form["strings"], "Q", "the pointer to the names")
         strings = self._bytes(where, length, "the names")
-        where = self._number(base + at["symbols_types"], "Q", "the pointer to the letters")
-        letters = self._bytes(where, count, "the letters")
+        if form["types"]:
+            where = self._number(base + form["types"], "Q", "the pointer to the letters")
+            letters = self._bytes(where, count, "the letters")
+        else:
+            letters = table[form["symbol_type"]::form["symbol_size"]]
 
         numbers = range(count)
         visible = self._number(tables + at["tables_visible"], "Q", "the pointer to the numbers")
         if visible:
-            many = self._count(tables + at["tables_num_visible"], MAX_SYMBOLS, "the numbers")
-            raw = self._bytes(visible, 4 * many, "the numbers")
+            many = self._count(visible + at["visible_num"], MAX_SYMBOLS, "the numbers")
+            where = self._number(visible + at["visible_numbers"], "Q", "the pointer to the numbers")
+            raw = self._bytes(where, 4 * many, "the numbers")
             numbers = [n for n, in struct.iter_unpack("<I", raw) if n < count]
 
         found = []
         for n in numbers:
-            offset, = struct.unpack_from("<I", table, n * at["symbol_size"] + at["symbol_name"])
-            value, = struct.unpack_from("<Q", table, n * at["symbol_size"] + at["symbol_value"])
+            offset, = struct.unpack_from("<I", table, n * form["symbol_size"] + form["symbol_name"])
+            value, = struct.unpack_from("<Q", table, n * form["symbol_size"] + form["symbol_value"])
             end = strings.find(b"\0", offset)
             if offset < length and end > offset:
                 name = strings[offset:end].decode("utf-8", "backslashreplace")

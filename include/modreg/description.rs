@@ -250,7 +250,7 @@ pub(crate) struct Builder<'a> {
 }
 
 /// Returns the length of `slice` for C; one that does not fit is beyond every limit, and refused.
-fn count<T>(slice: &[T]) -> u32 {
+pub(super) fn count<T>(slice: &[T]) -> u32 {
     u32::try_from(slice.len()).unwrap_or(u32::MAX)
 }
 

@@ -4,7 +4,11 @@
 
 use super::{
     bindings,
-    description::Builder, //
+    description::{
+        count,
+        Builder,
+        Symbol, //
+    },
 };
 use core::{
     mem::ManuallyDrop,
@@ -12,6 +16,7 @@ use core::{
     ptr::NonNull, //
 };
 use kernel::{
+    bindings::exception_table_entry,
     error::{
         from_err_ptr,
         to_result, //
@@ -176,6 +181,44 @@ impl<T: Plugin> Registration<T> {
             Ok(()) => Ok(unsafe { KBox::from_raw(this.data.as_ptr()) }),
             Err(e) => Err((e, ManuallyDrop::into_inner(this))),
         }
+    }
+
+    /// Replaces all symbols and exception entries of the plugin, as `modreg_replace_symbols()`.
+    ///
+    /// Context: May sleep.
+    ///
+    /// # Errors
+    ///
+    /// Those of `modreg_replace_symbols()`. The old symbols stay then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let (code, _data) = crate::ranges();
+    /// // The range is known before the symbols are.
+    /// let plugin = Builder::new(c"jit", module)
+    ///     .regions(&[Region::text(code.clone())])
+    ///     .register(KBox::new((), GFP_KERNEL)?)?;
+    ///
+    /// plugin.replace_symbols(&[Symbol::new(c"filter", code.start)], &[])?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub(crate) fn replace_symbols(
+        &self,
+        symbols: &[Symbol<'_>],
+        exceptions: &'static [exception_table_entry],
+    ) -> Result {
+        let desc = bindings::modreg_plugin_desc {
+            symbols: symbols.as_ptr().cast(),
+            num_symbols: count(symbols),
+            extable: exceptions.as_ptr(),
+            num_exentries: count(exceptions),
+            ..Default::default()
+        };
+        // SAFETY: By the type invariants, `plugin` is a handle that was not released. A `Symbol` is a
+        // `modreg_symbol`, and the symbols are valid for the call. The entries are valid while the
+        // owner is loaded.
+        to_result(unsafe { bindings::modreg_replace_symbols(self.plugin.as_ptr(), &desc) })
     }
 
     /// Unregisters the plugin; if this returns `Ok`, `self` must not be used again.

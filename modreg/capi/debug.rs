@@ -12,15 +12,18 @@ use crate::{
         },
         tables::{
             region::Region,
-            symtab::{
-                Symbols,
-                Symtab, //
+            symbols::{
+                Copied,
+                Entry,
+                Lent,
+                Symbols, //
             },
+            symtab::Symtab,
             Tables, //
         },
     },
     primitives::{
-        borrowed::MaybeOwned,
+        borrowed::Borrowed,
         cstr::StrTab,
         rcu::RcuBox,
         rcu_counted::RcuCounted,
@@ -28,10 +31,12 @@ use crate::{
             Node,
             RcuList, //
         },
+        vec::FixedVec, //
     },
 };
 use bindings::{
     modreg_debug_info as DebugInfo,
+    modreg_debug_symbols as DebugSymbols,
     MODREG_DEBUG_MAGIC,
     MODREG_DEBUG_VERSION, //
 };
@@ -62,16 +67,47 @@ const fn in_arc<T>() -> usize {
     size_of::<Refcount>().next_multiple_of(align_of::<T>())
 }
 
-/// Where the tables are in what a plugin's pointer leads to.
+/// Where the plugin, its tables and its symbols are in what the pointers to them lead to.
+const PLUGIN: usize = RcuCounted::<Plugin>::VALUE;
 const TABLES: usize = RcuBox::<Tables>::VALUE;
 const SYMTAB: usize = TABLES + offset_of!(Tables, symtab);
-const REGIONS: usize = TABLES + offset_of!(Tables, regions);
-const PLUGIN: usize = RcuCounted::<Plugin>::VALUE;
 const SYMBOLS: usize = in_arc::<Symbols>();
-const STRINGS: usize = SYMBOLS + Symbols::NAMES + StrTab::<MaybeOwned<u8>>::BYTES;
+const CONTENT: usize = SYMBOLS + Symbols::CONTENT;
 
-// Where there is no array, its pointer is null.
-const _: () = assert!(size_of::<Option<MaybeOwned<u32>>>() == size_of::<MaybeOwned<u32>>());
+/// The form of copied symbols.
+const COPIED: DebugSymbols = {
+    let entries = CONTENT + offset_of!(Copied, entries);
+    let strings = CONTENT + offset_of!(Copied, names) + StrTab::<FixedVec<u8>>::BYTES;
+    DebugSymbols {
+        table: (entries + FixedVec::<Entry>::PTR) as u32,
+        num: (entries + FixedVec::<Entry>::LEN) as u32,
+        strings: (strings + FixedVec::<u8>::PTR) as u32,
+        strings_size: (strings + FixedVec::<u8>::LEN) as u32,
+        types: 0,
+        symbol_size: size_of::<Entry>() as u32,
+        symbol_name: offset_of!(Entry, name) as u32,
+        symbol_value: offset_of!(Entry, value) as u32,
+        symbol_type: offset_of!(Entry, letter) as u32,
+    }
+};
+
+/// The form of an ELF symbol table.
+const LENT: DebugSymbols = {
+    let syms = CONTENT + offset_of!(Lent, syms);
+    let strings = CONTENT + offset_of!(Lent, names) + StrTab::<Borrowed<u8>>::BYTES;
+    let letters = CONTENT + offset_of!(Lent, letters);
+    DebugSymbols {
+        table: (syms + Borrowed::<Elf64_Sym>::PTR) as u32,
+        num: (syms + Borrowed::<Elf64_Sym>::LEN) as u32,
+        strings: (strings + Borrowed::<u8>::PTR) as u32,
+        strings_size: (strings + Borrowed::<u8>::LEN) as u32,
+        types: (letters + Borrowed::<u8>::PTR) as u32,
+        symbol_size: size_of::<Elf64_Sym>() as u32,
+        symbol_name: offset_of!(Elf64_Sym, st_name) as u32,
+        symbol_value: offset_of!(Elf64_Sym, st_value) as u32,
+        symbol_type: 0,
+    }
+};
 
 /// The information, which does not change.
 #[repr(transparent)]
@@ -94,21 +130,19 @@ static modreg_debug_info: Constant = Constant(DebugInfo {
     plugin_state: (PLUGIN + Plugin::STATE) as u32,
     plugin_references: (PLUGIN + Plugin::REFS) as u32,
     plugin_tables: (PLUGIN + Plugin::TABLES) as u32,
-    tables_regions: (REGIONS + MaybeOwned::<Region>::PTR) as u32,
-    tables_num_regions: (REGIONS + MaybeOwned::<Region>::LEN) as u32,
+    plugin_regions: (PLUGIN + Plugin::REGIONS + FixedVec::<Region>::PTR) as u32,
+    plugin_num_regions: (PLUGIN + Plugin::REGIONS + FixedVec::<Region>::LEN) as u32,
+    tables_is_init: (TABLES + offset_of!(Tables, is_init)) as u32,
     tables_symbols: (SYMTAB + Symtab::SYMBOLS) as u32,
-    tables_visible: (SYMTAB + Symtab::VISIBLE + MaybeOwned::<u32>::PTR) as u32,
-    tables_num_visible: (SYMTAB + Symtab::VISIBLE + MaybeOwned::<u32>::LEN) as u32,
+    tables_visible: (SYMTAB + Symtab::VISIBLE) as u32,
+    visible_numbers: FixedVec::<u32>::PTR as u32,
+    visible_num: FixedVec::<u32>::LEN as u32,
     region_size: size_of::<Region>() as u32,
     region_base: offset_of!(Region, base) as u32,
     region_length: offset_of!(Region, size) as u32,
     region_text: offset_of!(Region, text) as u32,
-    symbols_table: (SYMBOLS + Symbols::SYMS + MaybeOwned::<Elf64_Sym>::PTR) as u32,
-    symbols_num: (SYMBOLS + Symbols::SYMS + MaybeOwned::<Elf64_Sym>::LEN) as u32,
-    symbols_strings: (STRINGS + MaybeOwned::<u8>::PTR) as u32,
-    symbols_strings_size: (STRINGS + MaybeOwned::<u8>::LEN) as u32,
-    symbols_types: (SYMBOLS + Symbols::TYPES + MaybeOwned::<u8>::PTR) as u32,
-    symbol_size: size_of::<Elf64_Sym>() as u32,
-    symbol_name: offset_of!(Elf64_Sym, st_name) as u32,
-    symbol_value: offset_of!(Elf64_Sym, st_value) as u32,
+    region_init: offset_of!(Region, init) as u32,
+    symbols_form: SYMBOLS as u32,
+    // In the order of the variants.
+    forms: [COPIED, LENT],
 });

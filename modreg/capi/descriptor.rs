@@ -27,7 +27,10 @@ use crate::{
         error::Refusal,
         foreign,
         name::Name,
-        plugin::PluginRef,
+        plugin::{
+            Plugin,
+            PluginRef, //
+        },
         registry::{
             self,
             Content,
@@ -40,31 +43,31 @@ use crate::{
             },
             extable::Extable,
             region::Region,
-            symtab::{
-                Symbols,
-                Symtab, //
+            symbols::{
+                Copies,
+                Lent,
+                Symbols, //
             },
+            symtab::Symtab,
             Tables, //
         },
     },
     primitives::{
-        borrowed::{
-            Borrowed,
-            MaybeOwned, //
-        },
+        borrowed::Borrowed,
         callback::Callback,
         cstr::{
             StrTab,
             ThinCStr, //
         },
         errno::enametoolong,
-        module::Module, //
+        module::Module,
+        preempt::PreemptGuard, //
     },
 };
 use kernel::{
+    alloc::AllocError,
     bindings::{
         exception_table_entry,
-        Elf64_Sym,
         KSYM_NAME_LEN, //
     },
     error::to_result,
@@ -187,74 +190,120 @@ unsafe fn content(desc: &modreg_plugin_desc, owner: &Module) -> Result<Content, 
             "regions missing or too many",
         )
     }?;
-    let (mut regions, inits) = regions(&described, owner)?;
-    let core_regions = inits
-        .ok_or(())
-        .map(|n| clone(regions.get(..n).unwrap_or(&[])));
+    let regions = regions(&described, owner)?;
+    let stay = regions.iter().position(|r| r.init);
+    let (core, hidden) = regions
+        .split_at_checked(stay.unwrap_or(regions.len()))
+        .unwrap_or((&regions, &[]));
 
     // SAFETY: `desc.symbols` and `desc.symtab` are as documented for `struct modreg_plugin_desc`.
     let (symbols, exports) = unsafe { symbols(desc, &regions) }?;
-    let exports_of = |hidden: &[Region]| -> Result<Arc<Exports>, Refusal> {
-        let mut seen = KVVec::new();
-        for export in &exports {
-            let value = symbols.value(export.symbol);
-            if !hidden.iter().any(|r| r.contains(value)) {
-                seen.push(*export, GFP_KERNEL)?;
-            }
-        }
-        Ok(Arc::new(
-            Exports::marked(symbols.clone(), seen),
-            GFP_KERNEL,
-        )?)
+    let tables = |hidden: &[Region], is_init: bool| {
+        let exports = exports_of(&symbols, &exports, hidden)?;
+        // SAFETY: `desc.extable` is null or has `desc.num_exentries` elements, which do not change
+        // until the plugin is unregistered, as documented for `struct modreg_plugin_desc`. The
+        // owner's GOING event takes the tables away from readers.
+        let (extable, owner) = unsafe { (extable(desc, &regions)?, owner.lend()) };
+        let visible = match is_init {
+            true => &regions[..],
+            false => core,
+        };
+        Ok::<_, Refusal>(Tables {
+            owner,
+            symtab: Symtab::new(symbols.clone(), visible, hidden)?,
+            exports,
+            extable,
+            is_init,
+            version: is_init.into(),
+        })
     };
-    // SAFETY: `desc.extable` is null or has `desc.num_exentries` elements, which do not change until
-    // the plugin is unregistered, as documented for `struct modreg_plugin_desc`.
-    let extable = |regions: &[Region]| unsafe { extable(desc, regions) };
-    // SAFETY: The owner's GOING event takes the tables away from readers.
-    let lend = || unsafe { owner.lend() };
-
-    let core = match core_regions {
-        Ok(core) => {
-            let mut core = core?;
-            let hidden = regions.get(core.len()..).unwrap_or(&[]);
-            Some(Tables {
-                owner: lend(),
-                symtab: Symtab::new(symbols.clone(), &mut core, hidden)?,
-                exports: exports_of(hidden)?,
-                extable: extable(&regions)?,
-                regions: MaybeOwned::own(core),
-                init: false,
-            })
-        }
-        Err(()) => None,
+    let full = tables(&[], !hidden.is_empty())?;
+    let core = match hidden {
+        [] => None,
+        _ => Some(tables(hidden, false)?),
     };
-    let full = Tables {
-        owner: lend(),
-        symtab: Symtab::new(symbols.clone(), &mut regions, &[])?,
-        exports: exports_of(&[])?,
-        extable: extable(&regions)?,
-        regions: MaybeOwned::own(regions),
-        init: core.is_some(),
-    };
-    Ok(Content { full, core })
+    Ok(Content {
+        full,
+        core,
+        regions,
+    })
 }
 
-/// Copies regions.
+/// Makes the exports of tables without what lies in `hidden`.
+fn exports_of(
+    symbols: &Arc<Symbols>,
+    marked: &[Export],
+    hidden: &[Region],
+) -> Result<Arc<Exports>, AllocError> {
+    let mut seen = KVVec::new();
+    for export in marked {
+        let value = symbols.value(export.symbol);
+        if !hidden.iter().any(|r| r.contains(value)) {
+            seen.push(*export, GFP_KERNEL)?;
+        }
+    }
+    Arc::new(Exports::marked(symbols.clone(), seen), GFP_KERNEL)
+}
+
+/// Replaces the symbols and exception entries of a plugin by those of `desc`.
 ///
 /// # Errors
 ///
-/// `ENOMEM` if out of memory.
-fn clone(regions: &[Region]) -> Result<KVVec<Region>, Refusal> {
-    let mut copy = KVVec::with_capacity(regions.len(), GFP_KERNEL)?;
-    for region in regions {
-        copy.push(region.clone(), GFP_KERNEL)?;
+/// As `modreg_replace_symbols()`.
+///
+/// # Safety
+///
+/// `desc` must be as documented for `modreg_replace_symbols()`.
+pub(super) unsafe fn replace_symbols(
+    plugin: &Plugin,
+    desc: Option<&modreg_plugin_desc>,
+) -> Result<(), Refusal> {
+    let desc = desc.ok_or(Refusal::new(EINVAL, "no descriptor"))?;
+    let others = !desc.name.is_null()
+        || !desc.owner.is_null()
+        || !desc.regions.is_null()
+        || !desc.params.is_null()
+        || !desc.args.is_null()
+        || !desc.data.is_null()
+        || desc.init.is_some()
+        || desc.exit.is_some();
+    if others || desc.num_regions | desc.num_params | desc.flags != 0 {
+        return Err(Refusal::new(
+            EINVAL,
+            "a descriptor of symbols has other members",
+        ));
     }
-    Ok(copy)
+    let regions = plugin.regions();
+    let core = regions.split(|r| r.init).next().unwrap_or(&[]);
+    let make = || {
+        let guard = PreemptGuard::new();
+        let tables = plugin.tables(&guard);
+        let tables = tables.ok_or(Refusal::new(EBUSY, "it is not live"))?;
+        if let Exports::Kernel(_) = *tables.exports {
+            return Err(Refusal::new(EINVAL, "the symbols are those of a module"));
+        }
+        // SAFETY: The owner's GOING event takes the tables away from readers.
+        let owner = unsafe { tables.owner.lend() };
+        drop(guard);
+        // SAFETY: `desc.symbols` and `desc.symtab` are as documented for `modreg_replace_symbols()`.
+        let (symbols, exports) = unsafe { symbols(desc, core) }?;
+        // SAFETY: `desc.extable` is null or has `desc.num_exentries` elements, which do not change until
+        // they are replaced or the plugin is unregistered, as documented for
+        // `modreg_replace_symbols()`.
+        let extable = unsafe { extable(desc, core) }?;
+        Ok(Tables {
+            owner,
+            symtab: Symtab::new(symbols.clone(), core, &[])?,
+            exports: exports_of(&symbols, &exports, &[])?,
+            extable,
+            is_init: false,
+            version: 0,
+        })
+    };
+    registry::replace_symbols(plugin, make)
 }
 
 /// Checks regions, and puts those that stay in front of the init regions.
-///
-/// Returns the number of those that stay, or [`None`] if there are no init regions.
 ///
 /// # Errors
 ///
@@ -263,18 +312,17 @@ fn clone(regions: &[Region]) -> Result<KVVec<Region>, Refusal> {
 fn regions(
     described: &[modreg_region],
     owner: &Module,
-) -> Result<(KVVec<Region>, Option<usize>), Refusal> {
+) -> Result<KVVec<Region>, Refusal> {
     if described.is_empty() {
         return Err(Refusal::new(EINVAL, "no regions"));
     }
     let mut regions: KVVec<Region> = KVVec::with_capacity(described.len(), GFP_KERNEL)?;
-    let mut stay = 0;
     for init in [false, true] {
         for r in described.iter().filter(|r| (r.flags & INIT != 0) == init) {
             if r.flags & !(TEXT | INIT) != 0 {
                 return Err(Refusal::new(EINVAL, "unknown region flags"));
             }
-            let mut region = Region::new(r.base, r.size, r.flags & TEXT != 0)
+            let mut region = Region::new(r.base, r.size, r.flags & TEXT != 0, init)
                 .ok_or(Refusal::new(EINVAL, "a region is empty or wraps"))?;
             if regions.iter().any(|other| other.overlaps(&region)) {
                 return Err(Refusal::new(EINVAL, "its own regions overlap"));
@@ -282,12 +330,8 @@ fn regions(
             foreign::check(&mut region, owner)?;
             regions.push(region, GFP_KERNEL)?;
         }
-        if !init {
-            stay = regions.len();
-        }
     }
-    let inits = (stay < regions.len()).then_some(stay);
-    Ok((regions, inits))
+    Ok(regions)
 }
 
 /// Takes the symbols of `desc`, in one of two forms, and their exports.
@@ -344,9 +388,7 @@ unsafe fn copy(
     regions: &[Region],
 ) -> Result<(Arc<Symbols>, KVVec<Export>), Refusal> {
     let nameless = Refusal::new(EINVAL, "a symbol has no name");
-    let mut syms = KVVec::with_capacity(described.len(), GFP_KERNEL)?;
-    let mut types = KVVec::with_capacity(described.len(), GFP_KERNEL)?;
-    let mut names = KVVec::new();
+    let mut copies = Copies::with_capacity(described.len())?;
     let mut exports = KVVec::new();
 
     for (i, symbol) in described.iter().enumerate() {
@@ -384,20 +426,14 @@ unsafe fn copy(
             exports.push(export, GFP_KERNEL)?;
         }
 
-        let sym = Elf64_Sym {
-            st_name: u32::try_from(names.len())
-                .map_err(|_| Refusal::new(E2BIG, "symbols missing or too many"))?,
-            // Any section but `SHN_UNDEF`.
-            st_shndx: 1,
-            st_value: symbol.value as u64,
-            ..Default::default()
-        };
-        syms.push(sym, GFP_KERNEL)?;
-        types.push(letter, GFP_KERNEL)?;
-        names.extend_from_slice(bytes, GFP_KERNEL)?;
+        copies
+            .push(name, Some(symbol.value), letter)
+            .map_err(|error| match error {
+                E2BIG => Refusal::new(E2BIG, "symbols missing or too many"),
+                _ => AllocError.into(),
+            })?;
     }
-    let names = StrTab::new(MaybeOwned::own(names)).ok_or(nameless)?;
-    let symbols = Symbols::new(MaybeOwned::own(syms), names, MaybeOwned::own(types));
+    let symbols = copies.finish().map_err(|_| nameless)?;
     Ok((Arc::new(symbols, GFP_KERNEL)?, exports))
 }
 
@@ -455,7 +491,7 @@ pub(super) unsafe fn borrow(symtab: &modreg_symtab, maker: Maker) -> Result<Arc<
     if strtab.is_empty() && num != 0 {
         return Err(Refusal::new(EINVAL, "no string table"));
     }
-    let names = StrTab::new(MaybeOwned::lent(strtab))
+    let names = StrTab::new(strtab)
         .ok_or(Refusal::new(EINVAL, "the string table does not end in NUL"))?;
     for sym in syms.iter() {
         if sym.st_name >= size {
@@ -476,8 +512,12 @@ pub(super) unsafe fn borrow(symtab: &modreg_symtab, maker: Maker) -> Result<Arc<
     if maker == Maker::Caller && !types.iter().all(u8::is_ascii_graphic) {
         return Err(ODD_TYPE);
     }
-    let symbols = Symbols::new(MaybeOwned::lent(syms), names, MaybeOwned::lent(types));
-    Ok(Arc::new(symbols, GFP_KERNEL)?)
+    let lent = Lent {
+        syms,
+        names,
+        letters: types,
+    };
+    Ok(Arc::new(Symbols::Lent(lent), GFP_KERNEL)?)
 }
 
 /// Borrows the exception entries of `desc`.

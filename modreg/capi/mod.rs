@@ -276,6 +276,27 @@ export! {
     }
 
     /// See `include/modreg.h`.
+    fn modreg_replace_symbols(
+        handle: *mut modreg_plugin,
+        desc: *const modreg_plugin_desc,
+    ) -> c_int {
+        if handle.is_null() || kernel::error::from_err_ptr(handle).is_err() {
+            return EINVAL.to_errno();
+        }
+        // SAFETY: `handle` is neither null nor an `ERR_PTR()`, as checked here, so it is a handle that
+        // is not released before this returns, as documented for this function.
+        let plugin: &Plugin = unsafe { plugin(handle) };
+        // SAFETY: `desc` is null or valid for the call, as documented for this function.
+        let desc = unsafe { desc.as_ref() };
+        // SAFETY: The tables of `desc` are as documented for this function.
+        let result = unsafe { descriptor::replace_symbols(plugin, desc) };
+        if let Err(refusal) = &result {
+            pr_err!("{}: refused, {}\n", plugin.name(), refusal);
+        }
+        errno(result.map_err(|refusal| refusal.error))
+    }
+
+    /// See `include/modreg.h`.
     fn modreg_find_symbol(fsa: *mut modreg_find_symbol_arg) -> bool {
         // SAFETY: `fsa` is null or valid for the call, and its name null or a string, as documented
         // for this function.

@@ -36,10 +36,7 @@ use crate::{
         },
     },
     primitives::{
-        borrowed::{
-            Borrowed,
-            MaybeOwned, //
-        },
+        borrowed::Borrowed,
         callback::Callback,
         cstr::ThinCStr,
         module::{
@@ -115,6 +112,7 @@ pub(super) unsafe fn register(
     let tables = |with_init| unsafe { tables(module, with_init) };
     let content = || {
         Ok(Content {
+            regions: regions(module, coming)?,
             full: tables(coming)?,
             core: coming.then(|| tables(false)).transpose()?,
         })
@@ -137,14 +135,14 @@ const TYPES: [(bindings::mod_mem_type, bool); 7] = [
 /// Returns the regions of `module`, with or without its init memory.
 fn regions(module: &Module, with_init: bool) -> Result<KVVec<Region>, Refusal> {
     let mut regions = KVVec::with_capacity(TYPES.len(), GFP_KERNEL)?;
-    for (kind, _) in TYPES.into_iter().filter(|(_, init)| with_init || !init) {
+    for (kind, init) in TYPES.into_iter().filter(|(_, init)| with_init || !init) {
         let text = matches!(
             kind,
             bindings::mod_mem_type_MOD_TEXT | bindings::mod_mem_type_MOD_INIT_TEXT
         );
         let (base, size) = module.memory(kind);
         // A module may have no memory of a type.
-        if let Some(region) = Region::new(base, size, text) {
+        if let Some(region) = Region::new(base, size, text, init) {
             regions.push(region, GFP_KERNEL)?;
         }
     }
@@ -172,7 +170,7 @@ unsafe fn tables(module: &Module, with_init: bool) -> Result<Tables, Refusal> {
         };
         borrow(&table, Maker::ModuleLoader)
     }?;
-    let mut regions = regions(module, with_init)?;
+    let regions = regions(module, with_init)?;
     // The exception table keeps the entries of init text. They are not found once their region is
     // gone, since a lookup begins with the region.
     // SAFETY: The module's GOING event takes the tables away from readers.
@@ -180,11 +178,11 @@ unsafe fn tables(module: &Module, with_init: bool) -> Result<Tables, Refusal> {
     let extable = Extable::new(extable, &self::regions(module, true)?)?;
     Ok(Tables {
         owner,
-        symtab: Symtab::new(symbols, &mut regions, &[])?,
+        symtab: Symtab::new(symbols, &regions, &[])?,
         exports: Arc::new(Exports::Kernel(ksymtab), GFP_KERNEL)?,
         extable,
-        regions: MaybeOwned::own(regions),
-        init: with_init,
+        is_init: with_init,
+        version: with_init.into(),
     })
 }
 

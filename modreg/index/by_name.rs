@@ -1,613 +1,564 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! From a name to whatever bears it, over all plugins.
+//! Index of plugins, symbols and exports by name.
 //!
-//! A hash table whose chains are parts of one list, ordered by the reversed bits of the hashes: a
+//! A hash table whose chains are parts of one list in the order of the reversed bits of the hashes: a
 //! split-ordered list (Shalev and Shavit, "Split-Ordered Lists: Lock-Free Extensible Hash Tables",
-//! 2006). Another bucket is then just another place to enter the list at, so the table grows by one
-//! bucket for every few names, and no name ever moves under a reader.
+//! 2006). A new bucket is one more way into the list, so that the table grows by one bucket for every
+//! few names and no name moves. Names of equal hashes are one element of the list, from which the others
+//! hang, newest first. So a name that many plugins have does not slow down others. The symbols of up to
+//! [`LARGE`] plugins with many symbols are not in the table: these plugins are asked one by one, and
+//! each has a hash table of its own (`tables/name_order.rs`).
 //!
-//! Like the index of addresses it only says where to look: a name counts while its plugin has the
-//! tables that it is from. So names come and go with their tables, at once, and are unlinked after
-//! that.
+//! A reader of any context finds the newest of a name in constant time. A name counts while its plugin
+//! has the tables that it is from, so the names of a plugin come and go with its tables.
+//!
+//! A writer takes constant time for a name, whatever other plugins have. It unlinks names when readers
+//! do not find them any more.
+//!
+//! The kernel's rhashtable cannot take its place: a reader in an NMI that comes between the two stores
+//! of `rhashtable_rehash_one()` waits for the second one forever.
 
 use crate::{
     modreg::{
-        error::Refusal,
-        index::segments::{
-            Segment,
-            Segments, //
+        index::{
+            by_id::IDS,
+            name_node::{
+                key,
+                Node,
+                ITEM,
+                VERSION, //
+            },
+            name_set::NameSet,
+            recycler::{
+                Chain,
+                Recycler, //
+            },
+            segments::{
+                Segment,
+                Segments, //
+            },
         },
         lock::LOCK,
-        name::Name,
+        name::hash,
         plugin::{
-            LinkedNames,
-            Plugin,
-            PluginRef, //
+            Linked,
+            Plugin, //
         },
-        tables::{
-            exports::Exports,
-            symtab::Symbols,
-            Tables, //
-        },
+        tables::Tables, //
     },
     primitives::{
-        atomic::load_acquire,
-        cstr::ThinCStr,
-        hash::HashKey,
-        preempt::PreemptGuard,
-        rcu::{
-            Held,
-            RcuBox,
-            RcuCell,
-            RcuRead, //
+        atomic::{
+            acquire_fence,
+            load_acquire,
+            load_relaxed, //
         },
-        vec::push_reserved, //
+        preempt::PreemptGuard,
+        rcu::Held, //
     },
 };
-use core::{
-    ffi::CStr,
-    mem, //
-};
+use core::ffi::CStr;
 use kernel::{
     alloc::AllocError,
     prelude::*,
-    sync::{
-        atomic::{
-            Acquire,
-            Atomic,
-            Relaxed,
-            Release, //
-        },
-        Arc, //
+    sync::atomic::{
+        Atomic,
+        Relaxed,
+        Release, //
     },
 };
 
-/// Names in one page.
-const PAGE: u32 = 256;
+/// Plugins whose symbols are not in the table, at most.
+const LARGE: usize = 64;
+
+/// Symbols that such a plugin has at least.
+const MANY: u32 = 1024;
 
 /// Names for one bucket.
-const LOAD: u32 = 4;
+const LOAD: u32 = 2;
 
-/// How often a search begins again at most: each time, a name was unlinked meanwhile.
-const RESTARTS: u32 = 1000;
+/// How often a search begins again at most.
+const RESTARTS: usize = 16;
 
-/// What tells a bucket from a name in the number of an element.
+/// Set in a link that leads to a bucket.
 const BUCKET: u32 = 1 << 31;
-
-/// One name on the list.
-///
-/// # Invariants
-///
-/// `key` is 0 where there is no name, and else odd.
-struct NameNode {
-    /// The number of the next element; 0 at the end.
-    next: Atomic<u32>,
-    key: u32,
-}
-
-/// The key of the hashes, since users of a code cache may choose names.
-static KEY: HashKey = HashKey::new();
-
-/// The place of a name in the list's order.
-#[inline]
-fn key(name: &CStr) -> u32 {
-    KEY.hash(name).reverse_bits() | 1
-}
-
-/// Some names of one plugin. Its items are the plugin itself, its symbols in the order of their
-/// table, and its exported symbols.
-struct Page {
-    plugin: PluginRef,
-    symbols: Arc<Symbols>,
-    exports: Arc<Exports>,
-    /// Which of the plugin's tables they belong to, as [`Tables::init`].
-    init: bool,
-    /// The item that the first node stands for.
-    first: u32,
-    nodes: KVec<NameNode>,
-    /// The page's number, once it has one.
-    number: u32,
-}
-
-impl Drop for Page {
-    /// By now, no reader has the number any more.
-    fn drop(&mut self) {
-        NAMES.put_number(self.number);
-    }
-}
-
-/// What bears a name.
-pub(crate) enum Bearer<'g> {
-    /// A plugin.
-    Plugin(&'g Plugin),
-    /// A plugin's symbol, with its address.
-    Symbol(&'g Plugin, usize),
-    /// A symbol that a plugin exports, its address, and whether it is for GPL-compatible callers
-    /// only.
-    Export(&'g Plugin, usize, bool),
-}
-
-impl Page {
-    /// The item of `node`, if it is called `name`.
-    fn bearer(&self, node: u32, name: ThinCStr<'_>, guard: &PreemptGuard) -> Option<Bearer<'_>> {
-        // First, since without its tables the names need not be there either.
-        if self.plugin.tables(guard)?.init != self.init {
-            return None;
-        }
-        let plugin = &*self.plugin;
-        let is = |other: ThinCStr<'_>| other.cmp(name).is_eq();
-        let Some(symbol) = self.first.wrapping_add(node).checked_sub(1) else {
-            return is(plugin.name().as_thin()).then_some(Bearer::Plugin(plugin));
-        };
-        match symbol.checked_sub(self.symbols.len()) {
-            None => is(self.symbols.name(symbol))
-                .then(|| Bearer::Symbol(plugin, self.symbols.value(symbol))),
-            Some(export) => {
-                let (value, gpl_only) = self.exports.value(export)?;
-                is(self.exports.name(export)?).then_some(Bearer::Export(plugin, value, gpl_only))
-            }
-        }
-    }
-}
-
-/// A place for a page, which its number leads to.
-pub(crate) struct PageSlot {
-    page: RcuCell<Page, LOCK>,
-    next_free: Atomic<u32>,
-}
 
 /// The table.
 ///
 /// # Invariants
 ///
-/// - From each of the first `buckets` elements of `heads`, and from each linked node, the list goes
-///   on in ascending order of keys; of equal ones the newest plugin's come first.
-/// - A number that the list holds has its page, and stays that page's for as long as a reader may
-///   have come by it.
+/// - From each of the first `buckets` heads, and from each element, the list goes on with ascending
+///   keys. No two elements have the same.
+/// - From each element, `older` leads through all nodes with its key, newest first.
+/// - A node that was unlinked is used again a grace period later.
+/// - Only the holder of the lock changes anything.
 pub(crate) struct Names {
     heads: Segments<Atomic<u32>>,
     buckets: Atomic<u32>,
-    /// How many names are linked.
+    /// Nodes that are linked.
     linked: Atomic<u32>,
-    pages: Segments<PageSlot>,
-    /// The first page number that was never used, less 1, since there is no page 0.
-    unused: Atomic<u32>,
-    /// The page numbers that were used, as a stack.
-    free: Atomic<u32>,
-    /// At most as many as are on the stack.
-    num_free: Atomic<u32>,
+    nodes: Segments<Node>,
+    recycler: Recycler,
+    /// The ids of plugins whose symbols are not in the table, or 0.
+    large: [Atomic<u32>; LARGE],
+    /// How often a plugin got other tables, times two; odd while one gets them.
+    changes: Atomic<u32>,
 }
 
-/// The table that readers use.
+/// A plugin has got other tables during a search.
+struct Changed;
+
+/// The names of all plugins.
 pub(crate) static NAMES: Names = Names {
     heads: Segments::new(),
     buckets: Atomic::new(0),
     linked: Atomic::new(0),
-    pages: Segments::new(),
-    unused: Atomic::new(0),
-    free: Atomic::new(0),
-    num_free: Atomic::new(0),
+    nodes: Segments::new(),
+    recycler: Recycler::new(),
+    large: [const { Atomic::new(0) }; LARGE],
+    changes: Atomic::new(0),
 };
 
-/// A bucket or a name on the list, or one that is to be.
-struct Element<'a> {
-    /// Its number, which others lead to it by.
-    id: u32,
-    next: &'a Atomic<u32>,
-    key: u32,
+/// A link that leads to what a key belongs before, and the element with that key.
+struct Place<'a> {
+    link: &'a Atomic<u32>,
+    same: Option<(u32, &'a Node)>,
 }
 
 impl Names {
-    /// The element called `id`; nothing at the end of the list.
     #[inline]
-    fn element<'a>(&'a self, id: u32, by: impl RcuRead<'a, LOCK>) -> Option<Element<'a>> {
-        if id & BUCKET != 0 {
-            let bucket = id & !BUCKET;
-            return Some(Element {
-                id,
-                next: self.heads.get(bucket, by)?,
-                key: bucket.reverse_bits(),
-            });
-        }
-        let page = by.read(&self.pages.get(id / PAGE, by)?.page)?;
-        let node = page.nodes.get((id % PAGE) as usize)?;
-        Some(Element {
-            id,
-            next: &node.next,
-            key: node.key,
-        })
+    fn node<'g>(&'g self, id: u32, guard: &'g PreemptGuard) -> Option<&'g Node> {
+        self.nodes.get(id, guard).filter(|_| id != 0)
     }
 
-    /// The bucket that a key is found from, among the first `buckets`.
+    /// Returns the bucket that leads to a key, among the first `buckets`.
+    #[inline]
     fn bucket(key: u32, buckets: u32) -> u32 {
         let size = buckets.next_power_of_two();
-        let hash = (key & !1).reverse_bits();
-        let bucket = hash & size.wrapping_sub(1);
-        if bucket < buckets {
-            bucket
-        } else {
-            bucket & (size / 2).wrapping_sub(1)
+        let bucket = (key & !1).reverse_bits() & (size - 1);
+        match bucket < buckets {
+            true => bucket,
+            false => bucket & (size / 2 - 1),
         }
     }
 
-    /// What is called `name`, newest plugin first, and in one plugin in the order of its table; some
-    /// of it twice where a plugin goes meanwhile. Constant for the first; from any context.
-    pub(crate) fn find<'g>(
-        &'g self,
-        name: &'g CStr,
-        guard: &'g PreemptGuard,
-    ) -> impl Iterator<Item = Bearer<'g>> {
-        let key = key(name);
-        let start = move || match load_acquire(&self.buckets) {
-            0 => None,
-            buckets => self.heads.get(Self::bucket(key, buckets), guard),
-        };
-        let mut next = start();
-        let mut restarts = RESTARTS;
-        core::iter::from_fn(move || loop {
-            let id = load_acquire(next?);
-            if id == 0 {
-                return None;
+    /// Returns where a key comes on the list.
+    #[inline]
+    fn place<'g>(&'g self, key: u32, guard: &'g PreemptGuard) -> Option<Place<'g>> {
+        let buckets = load_acquire(&self.buckets);
+        // An element for each node and each bucket; more would be a circle.
+        let most = load_relaxed(&self.linked) + buckets;
+        let bucket = Self::bucket(key, buckets.max(1));
+        let mut link = self.heads.get(bucket, guard)?;
+        for _ in 0..=most {
+            let id = load_acquire(link);
+            let next = if id & BUCKET != 0 {
+                let bucket = id & !BUCKET;
+                let head = self.heads.get(bucket, guard)?;
+                (bucket.reverse_bits() < key).then_some(head)
+            } else {
+                let node = self.node(id, guard);
+                if let Some(node) = node.filter(|node| load_relaxed(&node.key) == key) {
+                    let same = Some((id, node));
+                    return Some(Place { link, same });
+                }
+                node.filter(|node| load_relaxed(&node.key) < key)
+                    .map(|node| &node.next)
+            };
+            match next {
+                Some(next) => link = next,
+                None => return Some(Place { link, same: None }),
             }
-            let Some(element) = self.element(id, guard) else {
-                // It was unlinked just now, and its page is gone. From the start it is not found
-                // again. In memory that is broken it may be.
-                restarts = restarts.checked_sub(1)?;
-                next = start();
+        }
+        None
+    }
+
+    /// Returns whether a plugin has got other tables since the number of changes was `since`, or gets
+    /// them just now. Without a number, a search takes what it finds.
+    #[inline]
+    fn is_changed(&self, since: Option<u32>) -> bool {
+        acquire_fence();
+        since.is_some_and(|since| since % 2 != 0 || load_relaxed(&self.changes) != since)
+    }
+
+    /// Calls `search` with the number of changes, until none comes between.
+    #[inline]
+    fn settle<R>(
+        &self,
+        mut search: impl FnMut(Option<u32>) -> Result<Option<R>, Changed>,
+    ) -> Option<R> {
+        // Modelled in tests/litmus/names-replace.litmus.
+        for _ in 0..RESTARTS {
+            if let Ok(found) = search(Some(load_acquire(&self.changes))) {
+                return found;
+            }
+        }
+        search(None).ok().flatten()
+    }
+
+    /// Calls `take` for what has a name of that hash, newest first, until it returns something. Passes
+    /// the id of a plugin, the plugin, its tables, and the item.
+    #[inline]
+    fn find_map<'g, R>(
+        &'g self,
+        hash: u32,
+        since: Option<u32>,
+        guard: &'g PreemptGuard,
+        mut take: impl FnMut(u32, &'g Plugin, &'g Tables, u32) -> Option<R>,
+    ) -> Result<Option<R>, Changed> {
+        let most = load_relaxed(&self.linked);
+        let newest = self.place(key(hash), guard).and_then(|place| place.same);
+        let mut at = newest.map(|(_, node)| node);
+        for _ in 0..most {
+            let Some(node) = at else {
+                break;
+            };
+            at = self.node(load_acquire(&node.older), guard);
+            let owner = load_relaxed(&node.owner);
+            let plugin = IDS.plugin(owner, guard);
+            let Some((plugin, tables)) = plugin.and_then(|p| Some((p, p.tables(guard)?))) else {
                 continue;
             };
-            if element.key > key {
-                return None;
+            let item = load_relaxed(&node.item);
+            if item >> VERSION != u32::from(tables.version) {
+                continue;
             }
-            next = Some(element.next);
-            if element.key == key {
-                let page = self.pages.get(id / PAGE, guard);
-                let page = page.and_then(|slot| slot.page.load(guard));
-                let bearer = page.and_then(|page| page.bearer(id % PAGE, name.into(), guard));
-                if bearer.is_some() {
-                    return bearer;
-                }
+            if self.is_changed(since) {
+                return Err(Changed);
             }
+            let found = take(owner, plugin, tables, item & ITEM);
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        match self.is_changed(since) {
+            true => Err(Changed),
+            false => Ok(None),
+        }
+    }
+
+    /// Returns the plugin called `name`.
+    ///
+    /// Context: Any, NMI included.
+    pub(crate) fn plugin<'g>(&'g self, name: &[u8], guard: &'g PreemptGuard) -> Option<&'g Plugin> {
+        let hash = hash(name);
+        self.settle(|since| {
+            self.find_map(hash, since, guard, |_, plugin, _, item| {
+                (item == 0 && plugin.name().is(name)).then_some(plugin)
+            })
         })
     }
 
-    /// The plugin called `name`.
-    pub(crate) fn plugin<'g>(
+    /// Calls `take` for the exported symbols called `name`, newest plugin first, until it returns
+    /// something. Passes the plugin, the address, and whether the symbol is for GPL-compatible callers
+    /// only.
+    ///
+    /// Context: Any, NMI included.
+    pub(crate) fn find_export<'g, R>(
         &'g self,
-        name: &'g Name,
+        name: &CStr,
         guard: &'g PreemptGuard,
-    ) -> Option<&'g Plugin> {
-        self.find(name.as_cstr(), guard).find_map(|b| match b {
-            Bearer::Plugin(plugin) => Some(plugin),
-            _ => None,
+        mut take: impl FnMut(&'g Plugin, usize, bool) -> Option<R>,
+    ) -> Option<R> {
+        let hash = hash(name.to_bytes());
+        self.settle(|since| {
+            self.find_map(hash, since, guard, |_, plugin, tables, item| {
+                let export = item.checked_sub(tables.symtab.symbols().len())?;
+                let export = export.checked_sub(1)?;
+                if tables.exports.name(export)?.cmp(name.into()).is_ne() {
+                    return None;
+                }
+                let (value, gpl_only) = tables.exports.value(export)?;
+                take(plugin, value, gpl_only)
+            })
         })
     }
 
-    /// The plugin whose names the page with that number holds.
-    pub(crate) fn plugin_of<'a>(
-        &'a self,
-        page: u32,
-        by: impl RcuRead<'a, LOCK>,
-    ) -> Option<&'a Plugin> {
-        Some(&by.read(&self.pages.get(page, by)?.page)?.plugin)
-    }
-
-    /// The link that an element with `key` comes behind: the last one that leads to no smaller key.
-    /// Where that element is linked already, `id` tells it from others with that key.
-    fn before<'h>(
-        &'h self,
-        bucket: u32,
-        key: u32,
-        id: Option<u32>,
-        held: &'h Held<'_, LOCK>,
-    ) -> Option<&'h Atomic<u32>> {
-        let mut link = self.heads.get(bucket, held)?;
-        loop {
-            let next = link.load(Relaxed);
-            let goes_on =
-                |e: &Element<'_>| e.key < key || (e.key == key && id.is_some_and(|id| id != e.id));
-            match self.element(next, held).filter(goes_on) {
-                Some(element) => link = element.next,
-                None => return Some(link),
-            }
-        }
-    }
-
-    /// Puts an element on the list, in front of others with its key. Publishes it by one store
-    /// (modelled in `tests/litmus/names-insert.litmus`).
-    fn insert(&self, bucket: u32, element: Element<'_>, held: &mut Held<'_, LOCK>) {
-        if let Some(before) = self.before(bucket, element.key, None, held) {
-            element.next.store(before.load(Relaxed), Relaxed);
-            before.store(element.id, Release);
-        }
-    }
-
-    /// Takes an element off the list. Readers that stand on it go on from there (modelled, with the
-    /// wait before a number is used again, in `tests/litmus/names-remove.litmus`).
-    fn remove(&self, bucket: u32, element: Element<'_>, held: &mut Held<'_, LOCK>) {
-        if let Some(before) = self.before(bucket, element.key, Some(element.id), held) {
-            before.store(element.next.load(Relaxed), Release);
-        }
-    }
-
-    /// Adds buckets for as many names.
-    fn grow(&self, names: u32, held: &mut Held<'_, LOCK>) {
-        let (now, enough) = (self.buckets.load(Relaxed), Self::enough(names));
-        if enough <= now {
-            return;
-        }
-        for bucket in now..enough.min(self.heads.capacity(&*held)) {
-            let guard = PreemptGuard::new();
-            // The first has nothing in front of it, and is where the list begins.
-            if let Some(top) = bucket.checked_ilog2() {
-                if let Some(next) = self.heads.get(bucket, &guard) {
-                    let element = Element {
-                        id: BUCKET | bucket,
-                        next,
-                        key: bucket.reverse_bits(),
-                    };
-                    self.insert(bucket & !(1 << (top & 31)), element, held);
+    /// Returns the address of the symbol called `name`, of the newest plugin that has one which is not
+    /// 0. In one plugin the first counts.
+    ///
+    /// Context: Any, NMI included.
+    pub(crate) fn symbol(&self, name: &CStr, guard: &PreemptGuard) -> Option<usize> {
+        let hash = hash(name.to_bytes());
+        self.settle(|since| {
+            let mut newest = (0, None);
+            let places = self.large.iter().map(load_acquire);
+            for id in places.filter(|&id| id != 0) {
+                let tables = IDS.plugin(id, guard).and_then(|p| p.tables(guard));
+                let value = tables.and_then(|tables| {
+                    let symbol = tables.symtab.find_name(name.into(), || hash)?;
+                    Some(tables.symtab.symbols().value(symbol)).filter(|&value| value != 0)
+                });
+                let age = IDS.age(id, guard);
+                if value.is_some() && age >= newest.0 {
+                    newest = (age, value);
                 }
             }
-            // INVARIANT: It is on the list.
-            self.buckets.store(bucket.wrapping_add(1), Release);
-        }
+            let mut last = 0;
+            let linked = self.find_map(hash, since, guard, |owner, _, tables, item| {
+                let symbols = tables.symtab.symbols();
+                let symbol = item.checked_sub(1).filter(|&i| i < symbols.len())?;
+                if owner == last || symbols.name(symbol).cmp(name.into()).is_ne() {
+                    return None;
+                }
+                last = owner;
+                let value = symbols.value(symbol);
+                (value != 0).then(|| (IDS.age(owner, guard), value))
+            })?;
+            Ok(match linked {
+                Some((age, value)) if age >= newest.0 => Some(value),
+                _ => newest.1,
+            })
+        })
     }
 
-    /// How many buckets serve for as many names.
-    fn enough(names: u32) -> u32 {
-        (names / LOAD).max(1)
-    }
-
-    /// Gives a page number back. From any context.
-    fn put_number(&self, number: u32) {
-        let guard = PreemptGuard::new();
-        // None has number 0, and where the table is cleared there are no slots.
-        let Some(slot) = self.pages.get(number, &guard).filter(|_| number != 0) else {
-            return;
-        };
-        let mut top = self.free.load(Relaxed);
-        loop {
-            slot.next_free.store(top, Relaxed);
-            match self.free.cmpxchg(top, number, Release) {
-                Ok(_) => break,
-                Err(now) => top = now,
-            }
-        }
-        self.num_free.fetch_add(1, Release);
-    }
-
-    /// Takes a page number, of which [`Names::shortage`] has said that there are enough.
-    fn take_number(&self, held: &mut Held<'_, LOCK>) -> Option<u32> {
-        if self.num_free.load(Acquire) == 0 {
-            let number = self.unused.load(Relaxed).wrapping_add(1);
-            self.unused.store(number, Relaxed);
-            return Some(number);
-        }
-        self.num_free.fetch_sub(1, Relaxed);
-        // Others only push, so the top's successor stays what it is.
-        let mut top = self.free.load(Acquire);
-        loop {
-            let next = self.pages.get(top, &*held)?.next_free.load(Relaxed);
-            match self.free.cmpxchg(top, next, Acquire) {
-                Ok(_) => return Some(top),
-                Err(now) => top = now,
-            }
-        }
-    }
-
-    /// What the table lacks to take the names in; nothing where there is room.
-    /// Without the lock, others may use that up meanwhile.
+    /// Returns what there is too little of to publish `sets`. Other writers may use up room as long as
+    /// the lock is not held.
+    ///
+    /// Context: Any, NMI included.
     pub(crate) fn shortage(
         &self,
         sets: &[Option<&NameSet>],
         guard: &PreemptGuard,
     ) -> Option<NameShortage> {
-        let sum = |count: fn(&NameSet) -> u32| {
-            let sets = sets.iter().flatten();
-            sets.fold(0u32, |sum, set| sum.wrapping_add(count(set)))
-        };
+        let names = sets.iter().flatten().fold(0, |n, set| n + set.len());
         let heads = self.heads.capacity(guard);
-        let names = self
-            .linked
-            .load(Relaxed)
-            .wrapping_add(sum(|s| s.linked.names));
-        if heads < Self::enough(names) {
+        if heads < Self::enough(load_relaxed(&self.linked) + names) {
             return Some(NameShortage::Heads(heads));
         }
-        let slots = self.pages.capacity(guard);
-        let free = slots
-            .wrapping_sub(1)
-            .wrapping_sub(self.unused.load(Relaxed))
-            .wrapping_add(self.num_free.load(Acquire));
-        (slots == 0 || free < sum(|s| s.pages.len() as u32)).then_some(NameShortage::Pages(slots))
+        let nodes = self.nodes.capacity(guard);
+        if self.recycler.room(nodes) < names {
+            return Some(NameShortage::Nodes(nodes));
+        }
+        None
     }
 
-    /// Adds what it lacked.
-    pub(crate) fn extend(&self, more: More, held: &mut Held<'_, LOCK>) {
-        match more {
-            More::Heads(segment) => self.heads.extend(segment, held),
-            More::Pages(segment) => self.pages.extend(segment, held),
+    /// Returns whether a plugin with that many symbols is a large one, and there is a place for it.
+    /// Without the lock, that may change.
+    ///
+    /// Context: Any, NMI included.
+    pub(crate) fn takes_large(&self, symbols: u32) -> bool {
+        symbols >= MANY && self.large_place(0).is_some()
+    }
+
+    /// Returns whether a plugin has a place among the large ones.
+    pub(crate) fn is_large(&self, id: u32) -> bool {
+        self.large_place(id).is_some()
+    }
+
+    /// Gives a large plugin its place. There must be one.
+    pub(crate) fn publish_large(&self, id: u32, _held: &mut Held<'_, LOCK>) {
+        if let Some(place) = self.large_place(0) {
+            place.store(id, Release);
         }
     }
 
-    /// Gives the pages of a set their numbers, and leaves it empty; there must be room. Nothing leads
-    /// to the names yet.
-    pub(crate) fn enter(&self, set: &mut NameSet, held: &mut Held<'_, LOCK>) -> LinkedNames {
-        let mut linked = mem::take(&mut set.linked);
-        while let Some(mut page) = set.pages.pop() {
-            let guard = PreemptGuard::new();
-            let number = self.take_number(held).unwrap_or(0);
-            if let Some(slot) = self.pages.get(number, &guard).filter(|_| number != 0) {
-                page.number = number;
-                let _none = slot.page.replace(Some(page), held);
-                push_reserved(&mut linked.pages, number);
-            }
-        }
-        linked
-    }
-
-    /// Links names whose pages have numbers.
-    pub(crate) fn link(&self, linked: &LinkedNames, held: &mut Held<'_, LOCK>) {
-        let total = self.linked.load(Relaxed).wrapping_add(linked.names);
-        self.linked.store(total, Relaxed);
-        self.grow(total, held);
-        // From behind, since what comes last is found first.
-        for &number in &linked.pages {
-            // INVARIANT: The number leads to the page before the list holds it.
-            self.each_node(number, held, Self::insert);
-        }
-    }
-
-    /// Unlinks what [`Names::link`] has linked.
-    pub(crate) fn unlink(&self, linked: &LinkedNames, held: &mut Held<'_, LOCK>) {
-        for &number in &linked.pages {
-            self.each_node(number, held, Self::remove);
-        }
-        let total = self.linked.load(Relaxed).wrapping_sub(linked.names);
-        self.linked.store(total, Relaxed);
-        let guard = PreemptGuard::new();
-        for &number in &linked.pages {
-            // INVARIANT: The list does not hold the number any more. The page gives it back once no
-            // reader is left.
-            if let Some(slot) = self.pages.get(number, &guard) {
-                drop(slot.page.replace(None, held));
-            }
-        }
-    }
-
-    /// Calls `f` for the nodes of a page that have a name, the last one first, with the bucket of
-    /// each.
-    fn each_node(
+    /// Calls `exchange`, which gives a plugin other tables. Their names are linked before, and the old
+    /// ones unlinked later: a search that meets names of both begins again.
+    pub(crate) fn exchange<R>(
         &self,
-        number: u32,
         held: &mut Held<'_, LOCK>,
-        f: fn(&Self, u32, Element<'_>, &mut Held<'_, LOCK>),
-    ) {
-        let buckets = self.buckets.load(Relaxed);
-        let guard = PreemptGuard::new();
-        let slot = self.pages.get(number, &guard);
-        let page = slot.and_then(|slot| slot.page.load(&guard));
-        let nodes = page.map_or(&[][..], |page| &page.nodes);
-        for (i, node) in nodes.iter().enumerate().rev().filter(|(_, n)| n.key != 0) {
-            let element = Element {
-                id: number.wrapping_mul(PAGE).wrapping_add(i as u32),
-                next: &node.next,
-                key: node.key,
-            };
-            f(self, Self::bucket(node.key, buckets), element, held);
+        exchange: impl FnOnce(&mut Held<'_, LOCK>) -> R,
+    ) -> R {
+        let _guard = PreemptGuard::new();
+        let changes = load_relaxed(&self.changes);
+        self.changes.store(changes.wrapping_add(1), Release);
+        let result = exchange(held);
+        self.changes.store(changes.wrapping_add(2), Release);
+        result
+    }
+
+    /// Takes the place of a plugin, if it has one.
+    pub(crate) fn unpublish_large(&self, id: u32, _held: &mut Held<'_, LOCK>) {
+        if let Some(place) = self.large_place(id) {
+            place.store(0, Relaxed);
         }
     }
 
-    /// Chooses the order of names at random, when there is none.
-    pub(crate) fn init(&self) {
-        KEY.randomize();
+    /// Adds room.
+    pub(crate) fn extend(&self, room: NameRoom, held: &mut Held<'_, LOCK>) {
+        match room {
+            NameRoom::Heads(segment) => self.heads.extend(segment, held),
+            NameRoom::Nodes(segment) => self.nodes.extend(segment, held),
+        }
+    }
+
+    /// Returns how many buckets serve for as many names.
+    fn enough(names: u32) -> u32 {
+        (names / LOAD).max(1)
+    }
+
+    /// Adds buckets for as many names.
+    fn grow(&self, names: u32) {
+        let enough = Self::enough(names).min(self.heads.capacity(&PreemptGuard::new()));
+        for bucket in load_relaxed(&self.buckets)..enough {
+            let guard = &PreemptGuard::new();
+            // The first one is where the list begins.
+            if bucket != 0 {
+                let place = self.place(bucket.reverse_bits(), guard);
+                let head = self.heads.get(bucket, guard);
+                if let (Some(Place { link, .. }), Some(head)) = (place, head) {
+                    head.store(load_relaxed(link), Relaxed);
+                    link.store(BUCKET | bucket, Release);
+                }
+            }
+            // INVARIANT: It is on the list.
+            self.buckets.store(bucket + 1, Release);
+        }
+    }
+
+    /// Links the names of a set, which belong to tables of that version. There must be room.
+    ///
+    /// Names that a plugin has later are linked before those that it has until then: a search comes to
+    /// the newest first, and finds the one or the other.
+    pub(crate) fn publish(
+        &self,
+        set: &NameSet,
+        id: u32,
+        version: u8,
+        held: &mut Held<'_, LOCK>,
+    ) -> Linked {
+        let total = load_relaxed(&self.linked) + set.len();
+        self.linked.store(total, Relaxed);
+        self.grow(total);
+        let mut first = 0;
+        // What is linked last is found first, and that is the first in the table.
+        for &(hash, item) in set.names().iter().rev() {
+            let guard = PreemptGuard::new();
+            let number = self.recycler.take(|n| self.sibling(n, &guard), held);
+            let Some(node) = self.node(number, &guard) else {
+                break;
+            };
+            node.sibling.store(first, Relaxed);
+            node.key.store(key(hash), Relaxed);
+            node.owner.store(id, Relaxed);
+            node.item.store(item | u32::from(version) << VERSION, Relaxed);
+            self.link(number, node, &guard);
+            first = number;
+        }
+        Linked {
+            first,
+            names: set.len(),
+        }
+    }
+
+    /// Puts a node on the list, in the place of the newest with its key. Publishes it by one store
+    /// (modelled in `tests/litmus/names-insert.litmus`).
+    fn link(&self, number: u32, node: &Node, guard: &PreemptGuard) {
+        let Some(Place { link, same }) = self.place(load_relaxed(&node.key), guard) else {
+            return;
+        };
+        node.newer.store(0, Relaxed);
+        let (next, older) = match same {
+            Some((older, was_newest)) => {
+                was_newest.newer.store(number, Relaxed);
+                (load_relaxed(&was_newest.next), older)
+            }
+            None => (load_relaxed(link), 0),
+        };
+        node.next.store(next, Relaxed);
+        node.older.store(older, Relaxed);
+        // INVARIANT: An element that is replaced keeps its place behind this one.
+        link.store(number, Release);
+    }
+
+    /// Takes a node off the list. Readers that are on it go on from there (modelled, with the wait
+    /// before a node is used again, in `tests/litmus/names-remove.litmus`).
+    fn unlink(&self, node: &Node, guard: &PreemptGuard) {
+        let (newer, older) = (load_relaxed(&node.newer), load_relaxed(&node.older));
+        let next_older = self.node(older, guard);
+        if let Some(next_older) = next_older {
+            next_older.newer.store(newer, Relaxed);
+        }
+        if let Some(newer) = self.node(newer, guard) {
+            newer.older.store(older, Release);
+            return;
+        }
+        let next = load_relaxed(&node.next);
+        let Some(Place { link, .. }) = self.place(load_relaxed(&node.key), guard) else {
+            return;
+        };
+        match next_older {
+            Some(newest) => {
+                newest.next.store(next, Relaxed);
+                link.store(older, Release);
+            }
+            None => link.store(next, Release),
+        }
+    }
+
+    /// Unlinks names, which readers pass by already.
+    pub(crate) fn unpublish(&self, linked: &Linked, held: &mut Held<'_, LOCK>) {
+        let mut chain = Chain {
+            first: linked.first,
+            ..Default::default()
+        };
+        let mut number = linked.first;
+        loop {
+            let guard = PreemptGuard::new();
+            let Some(node) = self.node(number, &guard) else {
+                break;
+            };
+            self.unlink(node, &guard);
+            chain.last = number;
+            chain.len += 1;
+            number = load_relaxed(&node.sibling);
+        }
+        if chain.len != 0 {
+            let guard = PreemptGuard::new();
+            self.recycler
+                .give_back(chain, |n| self.sibling(n, &guard), held);
+        }
+        let total = load_relaxed(&self.linked) - linked.names;
+        self.linked.store(total, Relaxed);
+    }
+
+    fn sibling<'g>(&'g self, number: u32, guard: &'g PreemptGuard) -> Option<&'g Atomic<u32>> {
+        Some(&self.node(number, guard)?.sibling)
+    }
+
+    /// Returns a place among the large plugins: that of a plugin, or a free one for id 0.
+    fn large_place(&self, id: u32) -> Option<&Atomic<u32>> {
+        self.large.iter().find(|slot| load_relaxed(slot) == id)
     }
 
     /// Frees the table, when no name is left.
     pub(crate) fn clear(&self, held: &mut Held<'_, LOCK>) {
         self.buckets.store(0, Relaxed);
+        self.recycler.clear(held);
         self.heads.clear(held);
-        self.pages.clear(held);
+        self.nodes.clear(held);
     }
 }
 
-/// What the table has too little of, and how much there is.
+/// What the table has too little of, and the capacity.
 pub(crate) enum NameShortage {
     /// Buckets.
     Heads(u32),
-    /// Page numbers.
-    Pages(u32),
+    /// Nodes.
+    Nodes(u32),
 }
 
-/// More of that, taken before the lock.
-pub(crate) enum More {
+/// More of it.
+pub(crate) enum NameRoom {
     /// Buckets.
     Heads(Segment<Atomic<u32>>),
-    /// Page numbers.
-    Pages(Segment<PageSlot>),
+    /// Nodes.
+    Nodes(Segment<Node>),
 }
 
-impl NameShortage {
-    /// Allocates it. May sleep.
-    pub(crate) fn more(self) -> Result<More, AllocError> {
-        Ok(match self {
-            // Beyond, numbers would be those of buckets.
-            Self::Pages(there) if there >= BUCKET / PAGE / 2 => return Err(AllocError),
-            Self::Heads(there) => More::Heads(Segment::behind(there, || Atomic::new(0))?),
-            Self::Pages(there) => More::Pages(Segment::behind(there, || PageSlot {
-                page: RcuCell::empty(),
-                next_free: Atomic::new(0),
-            })?),
+impl NameRoom {
+    /// Allocates what is short.
+    ///
+    /// Context: May sleep.
+    pub(crate) fn new(shortage: NameShortage) -> Result<Self, AllocError> {
+        Ok(match shortage {
+            // Beyond, a number would be that of a bucket.
+            NameShortage::Nodes(capacity) if capacity >= BUCKET / 4 => return Err(AllocError),
+            NameShortage::Heads(capacity) => {
+                Self::Heads(Segment::behind(capacity, || Atomic::new(0))?)
+            }
+            NameShortage::Nodes(capacity) => Self::Nodes(Segment::behind(capacity, Node::free)?),
         })
-    }
-}
-
-/// The names of one plugin that are not linked yet.
-pub(crate) struct NameSet {
-    pages: KVVec<KBox<RcuBox<Page>>>,
-    linked: LinkedNames,
-}
-
-impl NameSet {
-    /// Hashes the names that `plugin` has with `tables`. May sleep.
-    pub(crate) fn new(plugin: &PluginRef, tables: &Tables) -> Result<Self, Refusal> {
-        let (symtab, exports) = (&tables.symtab, &tables.exports);
-        let symbols = symtab.symbols();
-        let items = symbols.len().wrapping_add(exports.len()).wrapping_add(1);
-
-        let mut this = Self {
-            pages: KVVec::with_capacity(items.div_ceil(PAGE) as usize, GFP_KERNEL)?,
-            linked: LinkedNames {
-                pages: KVVec::with_capacity(items.div_ceil(PAGE) as usize, GFP_KERNEL)?,
-                names: 0,
-            },
-        };
-        for first in (0..items).step_by(PAGE as usize) {
-            let len = PAGE.min(items.wrapping_sub(first));
-            let mut nodes = KVec::with_capacity(len as usize, GFP_KERNEL)?;
-            for _ in 0..len {
-                // INVARIANT: Without a name.
-                let node = NameNode {
-                    next: Atomic::new(0),
-                    key: 0,
-                };
-                nodes.push(node, GFP_KERNEL)?;
-            }
-            let page = RcuBox::new(Page {
-                plugin: plugin.clone(),
-                symbols: symbols.clone(),
-                exports: exports.clone(),
-                init: tables.init,
-                first,
-                nodes,
-                number: 0,
-            })?;
-            this.pages.push(page, GFP_KERNEL)?;
-        }
-
-        this.set(0, plugin.name().as_thin());
-        for symbol in (0..symtab.len()).filter_map(|n| symtab.nth(n)) {
-            if symbols.is_defined(symbol) {
-                this.set(symbol.wrapping_add(1), symbols.name(symbol));
-            }
-        }
-        for export in 0..exports.len() {
-            if let Some(name) = exports.name(export) {
-                this.set(symbols.len().wrapping_add(export).wrapping_add(1), name);
-            }
-        }
-        Ok(this)
-    }
-
-    fn set(&mut self, item: u32, name: ThinCStr<'_>) {
-        let page = self.pages.get_mut((item / PAGE) as usize);
-        let node = page.and_then(|page| page.nodes.get_mut((item % PAGE) as usize));
-        if let Some(node) = node.filter(|_| !name.is_empty()) {
-            // INVARIANT: Keys are odd.
-            node.key = key(name.to_cstr());
-            self.linked.names = self.linked.names.wrapping_add(1);
-        }
     }
 }

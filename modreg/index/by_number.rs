@@ -1,16 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! From a number to a symbol: the plugins in the order in which they were registered.
+//! Index of symbols by number, and of plugins by rank.
 //!
-//! Readers count the symbols of all plugins newest first, as the list has them. Counted from the
-//! oldest, a symbol keeps its number when others come; so a registration adds one entry at the end,
-//! and only a removal moves what came after it. Who reads while entries are moved walks the list,
-//! which remains the truth.
+//! Sums of the plugins' symbols in the order of registration, as a Fenwick tree (Fenwick, "A New Data
+//! Structure for Cumulative Frequency Tables", 1994), in two copies behind a [`Latch`]. Readers count
+//! from the newest plugin, as on the list; counted from the oldest, a symbol keeps its number when
+//! plugins are added.
+//!
+//! A reader of any context finds the plugin of a symbol, and the one that comes behind a plugin on the
+//! list, in a logarithmic number of steps. What a stop removes disappears with one store: the sums
+//! without it are prepared in the idle copy.
+//!
+//! A writer takes a logarithmic number of steps. A position without a plugin stays until a later writer
+//! moves the plugins behind it: each moves a few, so that there are never many more positions than
+//! plugins.
 
 use crate::{
     modreg::{
         index::{
-            by_name::NAMES,
+            by_id::IDS,
             segments::{
                 Segment,
                 Segments, //
@@ -19,11 +27,12 @@ use crate::{
         lock::LOCK,
         plugin::{
             Plugin,
-            Position, //
+            PluginRef, //
         },
     },
     primitives::{
-        atomic::load_acquire,
+        atomic::load_relaxed,
+        latch::Latch,
         preempt::PreemptGuard,
         rcu::Held, //
     },
@@ -37,211 +46,377 @@ use kernel::{
     },
 };
 
-/// One plugin, or the end.
+/// Positions that a writer looks at to make them fewer, and plugins that it moves.
+const STEPS: u32 = 8;
+const MOVES: u32 = 2;
+
+/// What a plugin adds to a sum, beside its symbols.
+const PLUGIN: u64 = 1 << 40;
+
+/// One position: what a Fenwick tree has there, in each copy, and the plugin's id or 0.
 pub(crate) struct Rank {
-    /// The number of the first page of its names, which leads to the plugin; 0 for one that goes.
-    page: Atomic<u32>,
-    /// How many symbols all plugins in front of it have.
-    first: Atomic<u32>,
+    sums: [Atomic<u64>; 2],
+    id: Atomic<u32>,
 }
 
-/// The entries, oldest first.
+/// The positions from 1 on, oldest plugin first.
+///
+/// A sum is that of [`PLUGIN`] and the number of symbols of each plugin.
 ///
 /// # Invariants
 ///
-/// While `changes` is even, there is one of the first `len` entries for each linked plugin, their
-/// `first`s ascend, and that of the entry behind them is the number of all symbols.
-pub(crate) struct Order {
-    /// Odd while a writer is about it.
-    changes: Atomic<u32>,
-    len: Atomic<u32>,
-    entries: Segments<Rank>,
+/// - The copy that readers use has the sums over its `lens` positions, which are `totals` in all.
+/// - A position with a plugin in a copy has the id of that plugin.
+/// - While no writer holds the lock, both copies are equal.
+/// - If `gap` is not 0, there is no plugin from there to before `next`.
+pub(crate) struct Numbers {
+    latch: Latch,
+    lens: [Atomic<u64>; 2],
+    totals: [Atomic<u64>; 2],
+    positions: Segments<Rank>,
+    gap: Atomic<u32>,
+    next: Atomic<u32>,
 }
 
-/// The order that readers use.
-pub(crate) static ORDER: Order = Order {
-    changes: Atomic::new(0),
-    len: Atomic::new(0),
-    entries: Segments::new(),
+/// The numbers of all symbols.
+pub(crate) static NUMBERS: Numbers = Numbers {
+    latch: Latch::new(),
+    lens: [const { Atomic::new(0) }; 2],
+    totals: [const { Atomic::new(0) }; 2],
+    positions: Segments::new(),
+    gap: Atomic::new(0),
+    next: Atomic::new(0),
 };
 
-/// An entry is being moved.
-pub(crate) struct Moving;
+/// A plugin in a walk from the newest to the oldest, which may be removed meanwhile.
+#[derive(Clone, Copy)]
+pub(crate) struct Cursor {
+    serial: u64,
+    position: u32,
+}
 
-impl Order {
-    /// The plugin that has the `n`-th symbol, newest plugin first, and which of the plugin's symbols
-    /// that is; nothing where there are fewer. Logarithmic; from any context.
+/// Returns how many positions a Fenwick tree sums up at one.
+fn width(position: u32) -> u32 {
+    position & position.wrapping_neg()
+}
+
+fn symbols(sum: u64) -> u64 {
+    sum % PLUGIN
+}
+
+fn plugins(sum: u64) -> u64 {
+    sum / PLUGIN
+}
+
+/// Reads element `copy` of a pair.
+fn of(pair: &[Atomic<u64>; 2], copy: usize) -> u64 {
+    pair.get(copy).map_or(0, load_relaxed)
+}
+
+fn set(pair: &[Atomic<u64>; 2], copy: usize, value: u64) {
+    if let Some(cell) = pair.get(copy) {
+        cell.store(value, Release);
+    }
+}
+
+fn add(pair: &[Atomic<u64>; 2], copy: usize, by: u64) {
+    set(pair, copy, of(pair, copy).wrapping_add(by));
+}
+
+impl Numbers {
+    /// Returns the plugin that has the `n`-th symbol, newest plugin first, and which of its symbols that
+    /// is; [`None`] if there are fewer.
     ///
-    /// # Errors
-    ///
-    /// [`Moving`], where the answer has to be looked for elsewhere.
-    pub(crate) fn nth<'g>(
-        &self,
-        n: u32,
-        guard: &'g PreemptGuard,
-    ) -> Result<Option<(&'g Plugin, u32)>, Moving> {
-        // Modelled in tests/litmus/order-move.litmus.
-        let before = load_acquire(&self.changes);
-        let found = self.search(n, guard);
-        if before % 2 != 0 || self.changes.load(Relaxed) != before {
-            return Err(Moving);
-        }
-        let Some((page, i)) = found else {
-            return Ok(None);
-        };
-        let plugin = NAMES.plugin_of(page, guard).ok_or(Moving)?;
-        Ok(Some((plugin, i)))
+    /// Context: Any, NMI included.
+    pub(crate) fn nth<'g>(&'g self, n: u32, guard: &'g PreemptGuard) -> Option<(&'g Plugin, u32)> {
+        let (id, symbol) = self.latch.read(|copy| {
+            // Counted from the oldest.
+            let total = symbols(of(&self.totals, copy));
+            let number = total.checked_sub(n.into())?.checked_sub(1)?;
+            let (position, before) = self.search(copy, number, symbols, guard);
+            let end = before + symbols(self.plugin(copy, position, guard));
+            Some((self.id(position, guard), end.checked_sub(number)?.checked_sub(1)?))
+        })?;
+        Some((IDS.plugin(id, guard)?, symbol as u32))
     }
 
-    fn search(&self, n: u32, guard: &PreemptGuard) -> Option<(u32, u32)> {
-        let first = |i| Some(load_acquire(&self.entries.get(i, guard)?.first));
-        let len = load_acquire(&self.len);
-        // From the oldest on.
-        let n = first(len)?.checked_sub(n)?.checked_sub(1)?;
-        let (mut low, mut high) = (0, len);
-        while high.wrapping_sub(low) > 1 {
-            let middle = low.wrapping_add(high) / 2;
-            if first(middle)? <= n {
-                low = middle;
-            } else {
-                high = middle;
+    /// Moves a cursor to the plugin behind it, or to the newest if there is no cursor yet, and returns
+    /// that plugin.
+    ///
+    /// Context: Any, NMI included.
+    pub(crate) fn older(&self, cursor: &mut Option<Cursor>) -> Option<PluginRef> {
+        loop {
+            let guard = PreemptGuard::new();
+            let (id, position) = self.position_behind(cursor.as_ref(), &guard)?;
+            let serial = IDS.serial(id, &guard);
+            *cursor = Some(Cursor { serial, position });
+            // Without a reference, it was removed just now.
+            if let Some(plugin) = IDS.plugin_ref(id, &guard) {
+                return Some(plugin);
             }
         }
-        let page = load_acquire(&self.entries.get(low, guard)?.page);
-        // Inside a plugin the first comes first.
-        Some((
-            page,
-            first(low.wrapping_add(1))?.checked_sub(n)?.checked_sub(1)?,
-        ))
     }
 
-    /// How many entries there is room for, where that is too few for another plugin. Without the
-    /// lock, others may use them up meanwhile.
-    pub(crate) fn shortage(&self, guard: &PreemptGuard) -> Option<u32> {
-        let room = self.entries.capacity(guard);
-        let taken = self.len.load(Relaxed).wrapping_add(1);
-        (room <= taken).then_some(room)
-    }
-
-    /// Allocates entries behind those. May sleep.
-    pub(crate) fn more(room: u32) -> Result<Segment<Rank>, AllocError> {
-        Segment::behind(room, || Rank {
-            page: Atomic::new(0),
-            first: Atomic::new(0),
+    /// Returns the id and the position of the plugin behind a cursor.
+    fn position_behind(&self, cursor: Option<&Cursor>, guard: &PreemptGuard) -> Option<(u32, u32)> {
+        let (before, serial) = match cursor {
+            Some(cursor) => (Some(cursor.position.wrapping_sub(1)), cursor.serial),
+            None => (None, u64::MAX),
+        };
+        self.latch.read(|copy| {
+            // Positions only become smaller, so older plugins come before the cursor's. Newer ones may
+            // have come there meanwhile.
+            let mut newer = plugins(match before {
+                Some(position) => self.prefix(copy, position, guard),
+                None => of(&self.totals, copy),
+            });
+            let at = |rank| {
+                let (position, _) = self.search(copy, rank, plugins, guard);
+                (self.id(position, guard), position)
+            };
+            let is_older = |(id, _)| IDS.serial(id, guard) < serial;
+            let last = at(newer.checked_sub(1)?);
+            if is_older(last) {
+                return Some(last);
+            }
+            let mut older = 0;
+            while older < newer {
+                let middle = (older + newer) / 2;
+                match is_older(at(middle)) {
+                    true => older = middle + 1,
+                    false => newer = middle,
+                }
+            }
+            Some(at(older.checked_sub(1)?))
         })
     }
 
-    /// Adds what it lacked.
-    pub(crate) fn extend(&self, more: Segment<Rank>, held: &mut Held<'_, LOCK>) {
-        self.entries.extend(more, held);
-    }
-
-    fn first(&self, i: u32, held: &Held<'_, LOCK>) -> u32 {
-        self.entries
-            .get(i, held)
-            .map_or(0, |entry| entry.first.load(Relaxed))
-    }
-
-    fn set_first(&self, i: u32, first: u32, held: &Held<'_, LOCK>) {
-        if let Some(entry) = self.entries.get(i, held) {
-            entry.first.store(first, Release);
-        }
-    }
-
-    fn page(&self, i: u32, held: &Held<'_, LOCK>) -> u32 {
-        self.entries
-            .get(i, held)
-            .map_or(0, |entry| entry.page.load(Relaxed))
-    }
-
-    fn set_page(&self, i: u32, page: u32, held: &Held<'_, LOCK>) {
-        if let Some(entry) = self.entries.get(i, held) {
-            entry.page.store(page, Release);
-        }
-    }
-
-    /// Adds the newest plugin, which `page` leads to and which has that many symbols; there must be
-    /// room.
-    pub(crate) fn push(&self, page: u32, symbols: u32, held: &mut Held<'_, LOCK>) -> Position {
-        let len = self.len.load(Relaxed);
-        let end = len.wrapping_add(1);
-        // INVARIANT: No reader looks at either before the last store.
-        self.set_page(len, page, held);
-        self.set_first(end, self.first(len, held).wrapping_add(symbols), held);
-        self.len.store(end, Release);
-        Position { at: len, page }
-    }
-
-    /// Where the plugin is now.
-    fn find(&self, place: Position, held: &Held<'_, LOCK>) -> Option<u32> {
-        let newest = self.len.load(Relaxed).checked_sub(1)?;
-        (0..=place.at.min(newest))
-            .rev()
-            .find(|&i| self.page(i, held) == place.page)
-    }
-
-    /// Moves entries: readers look elsewhere meanwhile.
-    fn change(&self, held: &mut Held<'_, LOCK>, change: impl FnOnce(&Held<'_, LOCK>)) {
-        let changes = self.changes.load(Relaxed);
-        // What is stored from here on comes after this, since each of those stores is a release.
-        self.changes.store(changes.wrapping_add(1), Relaxed);
-        change(held);
-        self.changes.store(changes.wrapping_add(2), Release);
-    }
-
-    /// Leaves as many symbols to the plugin there.
-    pub(crate) fn shrink(&self, place: Position, symbols: u32, held: &mut Held<'_, LOCK>) {
-        let len = self.len.load(Relaxed);
-        let Some(at) = self.find(place, held) else {
-            return;
-        };
-        self.change(held, |held| {
-            let behind = at.wrapping_add(1);
-            let end = self.first(at, held).wrapping_add(symbols);
-            let less = self.first(behind, held).wrapping_sub(end);
-            for i in behind..=len {
-                self.set_first(i, self.first(i, held).wrapping_sub(less), held);
-            }
-        });
-    }
-
-    /// Marks the plugin there for [`Order::remove`].
-    pub(crate) fn mark(&self, place: Position, held: &mut Held<'_, LOCK>) {
-        if let Some(at) = self.find(place, held) {
-            self.set_page(at, 0, held);
-        }
-    }
-
-    /// Takes out the `n` plugins that are marked. Under `stop_machine()`, so that no number changes
-    /// before the eyes of a reader.
-    pub(crate) fn remove(&self, n: usize, held: &mut Held<'_, LOCK>) {
-        let len = self.len.load(Relaxed);
-        // Often they are the newest.
-        let marked = (0..len).rev().filter(|&i| self.page(i, held) == 0);
-        let Some(at) = marked.take(n).last() else {
-            return;
-        };
-        self.change(held, |held| {
-            let mut to = at;
-            let mut total = self.first(at, held);
-            let mut first = total;
-            for i in at..len {
-                let (page, end) = (self.page(i, held), self.first(i.wrapping_add(1), held));
-                if page != 0 {
-                    self.set_page(to, page, held);
-                    self.set_first(to, total, held);
-                    total = total.wrapping_add(end.wrapping_sub(first));
-                    to = to.wrapping_add(1);
+    /// Returns the first position where what `part` takes of the sum of all before it and with it is
+    /// more than `number`, and what it takes of all before.
+    fn search(
+        &self,
+        copy: usize,
+        number: u64,
+        part: fn(u64) -> u64,
+        guard: &PreemptGuard,
+    ) -> (u32, u64) {
+        let len = of(&self.lens, copy) as u32;
+        let (mut position, mut before) = (0, 0);
+        let mut width = len.checked_ilog2().map_or(0, |log| 1 << log);
+        while width != 0 {
+            let next = position + width;
+            if next <= len {
+                let sum = before + part(self.sum(copy, next, guard));
+                if sum <= number {
+                    (position, before) = (next, sum);
                 }
-                first = end;
             }
-            self.set_first(to, total, held);
-            self.len.store(to, Release);
-        });
+            width /= 2;
+        }
+        (position + 1, before)
     }
 
-    /// Frees the entries, when no plugin is left.
+    fn sum(&self, copy: usize, position: u32, guard: &PreemptGuard) -> u64 {
+        let rank = self.positions.get(position, guard);
+        rank.map_or(0, |rank| of(&rank.sums, copy))
+    }
+
+    fn id(&self, position: u32, guard: &PreemptGuard) -> u32 {
+        let rank = self.positions.get(position, guard);
+        rank.map_or(0, |rank| load_relaxed(&rank.id))
+    }
+
+    fn set_id(&self, position: u32, id: u32, guard: &PreemptGuard) {
+        if let Some(rank) = self.positions.get(position, guard) {
+            rank.id.store(id, Release);
+        }
+    }
+
+    /// Returns the sum of the positions before `end` and with it, from after `start` on.
+    fn between(&self, copy: usize, start: u32, mut end: u32, guard: &PreemptGuard) -> u64 {
+        let mut sum = 0_u64;
+        while end > start {
+            sum = sum.wrapping_add(self.sum(copy, end, guard));
+            end -= width(end);
+        }
+        sum
+    }
+
+    fn prefix(&self, copy: usize, position: u32, guard: &PreemptGuard) -> u64 {
+        self.between(copy, 0, position, guard)
+    }
+
+    /// Returns what the plugin at a position adds to the sums.
+    fn plugin(&self, copy: usize, position: u32, guard: &PreemptGuard) -> u64 {
+        let below = position.wrapping_sub(width(position));
+        let others = self.between(copy, below, position.wrapping_sub(1), guard);
+        self.sum(copy, position, guard).wrapping_sub(others)
+    }
+
+    /// Adds to the sums of the plugin at a position.
+    fn add(&self, copy: usize, mut position: u32, by: u64, guard: &PreemptGuard) {
+        add(&self.totals, copy, by);
+        let len = of(&self.lens, copy) as u32;
+        while position <= len && position != 0 {
+            if let Some(rank) = self.positions.get(position, guard) {
+                add(&rank.sums, copy, by);
+            }
+            position += width(position);
+        }
+    }
+
+    /// Makes a change in both copies, so that readers see all of it or nothing.
+    fn change(&self, _held: &mut Held<'_, LOCK>, change: impl Fn(usize)) {
+        change(self.latch.idle());
+        self.latch.flip();
+        change(self.latch.idle());
+    }
+
+    /// Returns the capacity if there is no room for another plugin. Other writers may use up room as
+    /// long as the lock is not held.
+    ///
+    /// Context: Any, NMI included.
+    pub(crate) fn shortage(&self, guard: &PreemptGuard) -> Option<u32> {
+        let capacity = self.positions.capacity(guard);
+        (of(&self.lens, 0) + 1 >= capacity.into()).then_some(capacity)
+    }
+
+    /// Allocates room behind that capacity.
+    ///
+    /// Context: May sleep.
+    pub(crate) fn reserve(capacity: u32) -> Result<Segment<Rank>, AllocError> {
+        Segment::behind(capacity, || Rank {
+            sums: [const { Atomic::new(0) }; 2],
+            id: Atomic::new(0),
+        })
+    }
+
+    /// Adds the room.
+    pub(crate) fn extend(&self, room: Segment<Rank>, held: &mut Held<'_, LOCK>) {
+        self.positions.extend(room, held);
+    }
+
+    /// Adds the newest plugin, which has that many symbols. There must be room.
+    pub(crate) fn publish(&self, id: u32, symbols: u32, held: &mut Held<'_, LOCK>) {
+        let guard = PreemptGuard::new();
+        let position = of(&self.lens, 0) as u32 + 1;
+        let plugin = PLUGIN + u64::from(symbols);
+        self.set_id(position, id, &guard);
+        IDS.set_position(id, position, held);
+        self.change(held, |copy| {
+            let below = position - width(position);
+            let others = self.between(copy, below, position - 1, &guard);
+            if let Some(rank) = self.positions.get(position, &guard) {
+                set(&rank.sums, copy, others.wrapping_add(plugin));
+            }
+            set(&self.lens, copy, position.into());
+            add(&self.totals, copy, plugin);
+        });
+        drop(guard);
+        self.tidy(held);
+    }
+
+    /// Changes the number of symbols that a plugin has.
+    pub(crate) fn replace(&self, id: u32, symbols: u32, held: &mut Held<'_, LOCK>) {
+        let guard = PreemptGuard::new();
+        let position = IDS.position(id, &guard);
+        let plugin = PLUGIN + u64::from(symbols);
+        let by = plugin.wrapping_sub(self.plugin(0, position, &guard));
+        self.change(held, |copy| self.add(copy, position, by, &guard));
+    }
+
+    /// Takes a plugin out of the idle copy.
+    fn take_out(&self, id: u32, guard: &PreemptGuard) {
+        let (copy, position) = (self.latch.idle(), IDS.position(id, guard));
+        let plugin = self.plugin(copy, position, guard);
+        self.add(copy, position, plugin.wrapping_neg(), guard);
+    }
+
+    /// Prepares the removal of a plugin, which [`Numbers::remove_prepared`] makes seen.
+    pub(crate) fn prepare_removal(&self, id: u32, _held: &mut Held<'_, LOCK>) {
+        self.take_out(id, &PreemptGuard::new());
+    }
+
+    /// Undoes the preparation for a plugin that stays.
+    pub(crate) fn cancel_removal(&self, id: u32, _held: &mut Held<'_, LOCK>) {
+        let guard = PreemptGuard::new();
+        let (idle, position) = (self.latch.idle(), IDS.position(id, &guard));
+        let plugin = self.plugin(1 - idle, position, &guard);
+        self.add(idle, position, plugin, &guard);
+    }
+
+    /// Removes all plugins whose removal is prepared, with one store.
+    pub(crate) fn remove_prepared(&self, _held: &mut Held<'_, LOCK>) {
+        self.latch.flip();
+    }
+
+    /// Ends the removal of a plugin.
+    pub(crate) fn finish_removal(&self, id: u32, _held: &mut Held<'_, LOCK>) {
+        let guard = PreemptGuard::new();
+        // INVARIANT: The copies are equal once this is done for all that were removed.
+        self.take_out(id, &guard);
+        self.set_id(IDS.position(id, &guard), 0, &guard);
+    }
+
+    /// Moves a few plugins to positions without one, if there are many.
+    pub(crate) fn tidy(&self, held: &mut Held<'_, LOCK>) {
+        let guard = &PreemptGuard::new();
+        let len = of(&self.lens, 0) as u32;
+        let plugins = plugins(of(&self.totals, 0)) as u32;
+        let (mut gap, mut next) = (load_relaxed(&self.gap), load_relaxed(&self.next));
+        if gap == 0 {
+            if len.wrapping_sub(plugins) <= plugins / 2 + 64 {
+                return;
+            }
+            (gap, next) = (1, 1);
+        }
+        let mut moves = MOVES;
+        for _ in 0..STEPS {
+            let id = self.id(next, guard);
+            if next > len || (id != 0 && gap != next && moves == 0) {
+                break;
+            }
+            if id != 0 {
+                if gap != next {
+                    moves -= 1;
+                    self.move_plugin(id, next, gap, guard, held);
+                }
+                gap += 1;
+            }
+            next += 1;
+        }
+        if next > len {
+            // No plugin is left behind the begin of the gap.
+            self.change(held, |copy| set(&self.lens, copy, u64::from(gap) - 1));
+            gap = 0;
+        }
+        // INVARIANT: All plugins before `next` are before `gap`.
+        self.gap.store(gap, Relaxed);
+        self.next.store(next, Relaxed);
+    }
+
+    fn move_plugin(
+        &self,
+        id: u32,
+        from: u32,
+        to: u32,
+        guard: &PreemptGuard,
+        held: &mut Held<'_, LOCK>,
+    ) {
+        let plugin = self.plugin(0, from, guard);
+        self.set_id(to, id, guard);
+        IDS.set_position(id, to, held);
+        self.change(held, |copy| {
+            self.add(copy, from, plugin.wrapping_neg(), guard);
+            self.add(copy, to, plugin, guard);
+        });
+        self.set_id(from, 0, guard);
+    }
+
+    /// Frees the positions, when there is no plugin.
     pub(crate) fn clear(&self, held: &mut Held<'_, LOCK>) {
-        self.entries.clear(held);
+        self.change(held, |copy| set(&self.lens, copy, 0));
+        self.gap.store(0, Relaxed);
+        self.positions.clear(held);
     }
 }

@@ -10,7 +10,10 @@ use crate::{
         foreign::Foreign,
         lock::LOCK,
         name::Name,
-        tables::Tables, //
+        tables::{
+            region::Region,
+            Tables, //
+        },
     },
     primitives::{
         callback::Callback,
@@ -30,7 +33,8 @@ use crate::{
             RcuCounted,
             RcuRef, //
         },
-        rculist::Entry, //
+        rculist::Entry,
+        vec::FixedVec, //
     },
 };
 use core::mem::{
@@ -73,31 +77,13 @@ pub(crate) enum State {
     Going = GOING,
 }
 
-/// A plugin's position in the order of `index/by_number.rs`.
-///
-/// Removals of other plugins move it towards the front; nothing moves it back.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Position {
-    /// The position when the plugin was published.
-    pub(crate) at: u32,
-    /// The number of the first page of the plugin's names.
-    pub(crate) page: u32,
-}
-
-/// The names of one plugin that are linked in `index/by_name.rs`.
+/// Names of one plugin that are linked in `index/by_name.rs`.
 #[derive(Default)]
-pub(crate) struct LinkedNames {
-    /// The numbers of the pages that hold them, the last page first.
-    pub(crate) pages: KVVec<u32>,
-    /// The number of names.
+pub(crate) struct Linked {
+    /// The first node, or 0.
+    pub(crate) first: u32,
+    /// The number of nodes.
     pub(crate) names: u32,
-}
-
-impl LinkedNames {
-    /// Returns the number of the first page, or 0 if there is none.
-    pub(crate) fn first(&self) -> u32 {
-        self.pages.last().copied().unwrap_or(0)
-    }
 }
 
 /// The part of a plugin that the lock protects.
@@ -118,15 +104,15 @@ pub(crate) struct Links {
     exit_due: bool,
     /// Keeps modreg loaded while the plugin is registered.
     pub(crate) pin: Option<ModulePin>,
-    /// The position in the order of symbol numbers.
-    pub(crate) place: Position,
+    /// The id in the indexes, or 0.
+    pub(crate) id: u32,
     /// The linked names; those that remain when the plugin is LIVE.
-    pub(crate) names: Option<LinkedNames>,
+    pub(crate) names: Linked,
     /// What it counts for among the plugins with foreign regions.
     pub(crate) foreign: Foreign,
     /// The tables for the LIVE state, which lack what is in init regions, and the names that are
     /// linked until then. [`None`] without init regions and once these are gone.
-    pub(crate) core: Option<(KBox<RcuBox<Tables>>, LinkedNames)>,
+    pub(crate) core: Option<(KBox<RcuBox<Tables>>, Linked)>,
 }
 
 /// The generation of the next plugin.
@@ -153,6 +139,7 @@ pub(crate) struct Plugin {
     owner: ModuleId,
     follows_owner: bool,
     quiet: bool,
+    regions: FixedVec<Region>,
     state: Atomic<u32>,
     refs: Atomic<i32>,
     tables: RcuCell<Tables, LOCK>,
@@ -164,6 +151,7 @@ impl Plugin {
     /// Where the members are that debuggers read.
     pub(crate) const NAME: usize = offset_of!(Self, name);
     pub(crate) const GENERATION: usize = offset_of!(Self, generation);
+    pub(crate) const REGIONS: usize = offset_of!(Self, regions);
     pub(crate) const STATE: usize = offset_of!(Self, state);
     pub(crate) const REFS: usize = offset_of!(Self, refs);
     pub(crate) const TABLES: usize = offset_of!(Self, tables) + RcuCell::<Tables, LOCK>::PTR;
@@ -183,6 +171,7 @@ impl Plugin {
         owner: ModuleId,
         follows_owner: bool,
         quiet: bool,
+        regions: KVVec<Region>,
         exit: Callback<()>,
     ) -> Result<PluginRef, AllocError> {
         // INVARIANT: `state` is COMING and `refs` is 0; the plugin is not published and `tables` is
@@ -193,6 +182,7 @@ impl Plugin {
             owner,
             follows_owner,
             quiet,
+            regions: regions.into(),
             state: Atomic::new(State::Coming as u32),
             refs: Atomic::new(0),
             tables: RcuCell::empty(),
@@ -224,6 +214,23 @@ impl Plugin {
     /// Returns whether the plugin's life is not logged.
     pub(crate) fn is_quiet(&self) -> bool {
         self.quiet
+    }
+
+    /// Returns the regions that the plugin has or had; those that stay come before the init regions.
+    pub(crate) fn regions(&self) -> &[Region] {
+        &self.regions
+    }
+
+    /// Returns the size of all regions that the plugin has with `tables`, as `module_total_size()`.
+    pub(crate) fn total_size(&self, tables: &Tables) -> usize {
+        let regions = self.regions.iter().filter(|r| tables.is_init || !r.init);
+        regions.fold(0, |sum, r| sum.saturating_add(r.size))
+    }
+
+    /// Returns the address of the first text region, or of the first region if none has text.
+    pub(crate) fn base(&self) -> usize {
+        let text = self.regions.iter().find(|r| r.text);
+        text.or(self.regions.first()).map_or(0, |r| r.base)
     }
 
     /// Notes that the arguments are parsed and the init callback has succeeded.
@@ -294,6 +301,18 @@ impl Plugin {
     ) -> Option<Retired<Tables>> {
         // Modelled, with a reader and with `try_pin()`, in tests/litmus/plugin-live.litmus.
         self.tables.replace(Some(core), held)
+    }
+
+    /// Replaces the tables of a LIVE plugin, and returns the old ones.
+    ///
+    /// Its symbols and exception entries are replaced with one store.
+    pub(crate) fn replace_tables(
+        &self,
+        new: KBox<RcuBox<Tables>>,
+        held: &mut Held<'_, LOCK>,
+    ) -> Option<Retired<Tables>> {
+        // Modelled in tests/litmus/plugin-replace.litmus.
+        self.tables.replace(Some(new), held)
     }
 
     /// Makes the plugin LIVE, from when on references can be taken.

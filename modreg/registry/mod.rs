@@ -8,27 +8,28 @@
 //! Adding a plugin does not stop the machine. The order of publication is modelled in
 //! `tests/litmus/registry-publish.litmus`:
 //!
-//! 1. without the lock: check the input, copy and sort the tables, and prepare the change of each
-//!    index, reading the registry as readers do;
-//! 2. take the lock, and repeat the preparation if `CHANGES` shows that another writer was faster;
-//! 3. enter the pages of names and publish the plugin's tables; no reader can reach them yet;
-//! 4. publish the plugin in [`PLUGINS`](crate::modreg::plugin::list::PLUGINS) with `list_add_rcu()`,
-//!    and in [`ORDER`];
-//! 5. publish it in the address and name indexes: a plugin that a lookup returns must also be found
-//!    by iteration and by symbol number;
-//! 6. count the change, and drop the lock.
+//! 1. without the lock: check the input, copy and sort the tables, hash the names, and allocate what
+//!    the indexes have too little of;
+//! 2. take the lock, check the name and the regions against those of other plugins, and start again
+//!    with 1 if other writers have used up the room;
+//! 3. publish the plugin's tables; no reader can reach them yet;
+//! 4. publish the plugin in [`PLUGINS`](crate::modreg::plugin::list::PLUGINS) with `list_add_rcu()`;
+//! 5. publish it in the indexes, by number first: a plugin that a lookup returns must also be found by
+//!    iteration and by symbol number;
+//! 6. drop the lock.
 //!
 //! Removing a plugin reverses this:
 //!
 //! 1. under the lock: make the plugin GOING, so that no reference can be taken;
 //! 2. without the lock: call the exit callback;
-//! 3. under the lock and `stop_machine()`: take the tables away, which hides the plugin from every
-//!    lookup, and unlink it from the list and the order. No reader uses it after that;
-//! 4. under the lock: remove the leftovers from the address and name indexes.
+//! 3. under the lock: prepare the numbers of symbols without the plugin;
+//! 4. under `stop_machine()` too: take the tables away, which hides the plugin from every lookup, unlink
+//!    it from the list, and flip to the prepared numbers. No reader uses it after that;
+//! 5. under the lock: remove the leftovers from the indexes.
 
-mod changes;
 mod owners;
 mod register;
+mod replace;
 mod unregister;
 
 pub(crate) use self::{
@@ -42,17 +43,15 @@ pub(crate) use self::{
         Request,
         OWNER_GOING, //
     },
+    replace::replace_symbols,
     unregister::unregister,
 };
 
 use crate::{
     modreg::{
-        index::{
-            by_address::INDEX,
-            by_name::NAMES,
-            by_number::ORDER, //
-        },
+        index,
         lock::LOCK,
+        name::HASH_KEY,
         plugin::{
             list::{
                 LAST_UNLOADED,
@@ -76,7 +75,7 @@ pub(crate) struct Registry(());
 impl Registry {
     /// Creates the registry, which is empty.
     pub(crate) fn new() -> Self {
-        NAMES.init();
+        HASH_KEY.randomize();
         Self(())
     }
 }
@@ -90,11 +89,10 @@ impl Drop for Registry {
             }
         }
         let mut held = Held::new(&mut lock);
-        drop(INDEX.replace(None, &mut held));
-        NAMES.clear(&mut held);
-        ORDER.clear(&mut held);
+        let spares = index::clear(&mut held);
         drop(LAST_UNLOADED.replace(None, &mut held));
         drop(lock);
+        drop(spares);
     }
 }
 

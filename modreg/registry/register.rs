@@ -2,36 +2,20 @@
 
 //! Adding a plugin.
 
-use super::{
-    changes::{
-        count_change,
-        CHANGES, //
-    },
-    unregister::{
-        call_exit,
-        remove_now,
-        say_atomic, //
-    },
+use super::unregister::{
+    call_exit,
+    remove_now,
+    say_atomic, //
 };
 use crate::{
     modreg::{
         error::Refusal,
         foreign,
         index::{
-            by_address::{
-                Change,
-                Index,
-                Need, //
-            },
-            by_name::{
-                NameSet,
-                NameShortage,
-                NAMES, //
-            },
-            by_number::{
-                Order,
-                ORDER, //
-            },
+            self,
+            by_address,
+            by_name::NAMES,
+            name_set::NameSet, //
         },
         lock::LOCK,
         name::Name,
@@ -74,15 +58,11 @@ use crate::{
         stop_machine::might_stop_machine, //
     },
 };
+use core::mem;
 use kernel::{
+    alloc::AllocError,
     prelude::*,
-    sync::{
-        atomic::{
-            Acquire,
-            Relaxed, //
-        },
-        GlobalGuard, //
-    },
+    sync::GlobalGuard, //
 };
 
 /// The refusal of a registration whose owner is being unloaded.
@@ -102,8 +82,10 @@ pub(crate) struct Request<'a> {
     pub(crate) exit: Callback<()>,
 }
 
-/// The tables of a new plugin.
+/// The regions and the tables of a new plugin.
 pub(crate) struct Content {
+    /// Its regions; those that stay come before the init regions.
+    pub(crate) regions: KVVec<Region>,
     /// Those that readers find while the plugin is COMING.
     pub(crate) full: Tables,
     /// Those that readers find once it is LIVE; [`None`] if they are the same.
@@ -146,10 +128,12 @@ pub(crate) fn register(
     if owner.state() == ModuleState::Going {
         return Err(OWNER_GOING);
     }
-    check_name(&name)?;
-    let content = content()?;
+    if is_taken(&name) {
+        return Err(NAME_TAKEN);
+    }
+    let mut content = content()?;
 
-    let regions = content.full.regions.len();
+    let regions = content.regions.len();
     let symbols = content.full.symtab.len();
     let at_once = start.is_none() && content.core.is_none();
     let plugin = Plugin::new(
@@ -157,6 +141,7 @@ pub(crate) fn register(
         owner.id(),
         request.follows_owner,
         request.quiet,
+        mem::take(&mut content.regions),
         request.exit,
     )?;
     let mut live = publish(&plugin, content, owner, at_once)?;
@@ -214,52 +199,52 @@ fn hand_out(plugin: &Plugin, owner: &Module) -> bool {
     false
 }
 
-/// Refuses a name that is taken.
-fn check_name(name: &Name) -> Result<(), Refusal> {
-    match NAMES.plugin(name, &PreemptGuard::new()) {
-        Some(_) => Err(Refusal::new(EEXIST, "the name is taken")),
-        None => Ok(()),
+/// Checks a plugin against all others.
+fn check(plugin: &Plugin, held: &Held<'_, LOCK>) -> Result<(), Refusal> {
+    if is_taken(plugin.name()) {
+        return Err(NAME_TAKEN);
     }
-}
-
-/// Memory that the publication of a plugin takes and that has to be allocated.
-enum Shortage {
-    Owner,
-    Index(Need),
-    Names(NameShortage),
-    Order(u32),
-}
-
-/// What a plugin is published with.
-struct Preparation<'a> {
-    regions: &'a [Region],
-    change: &'a mut Change,
-    names: [Option<&'a NameSet>; 2],
-    owner: &'a owner::Reservation,
-}
-
-/// Checks a plugin against all others, and prepares its entries in the indexes.
-///
-/// Called without the lock, it reads what may change before the lock is taken.
-fn prepare(plugin: &Plugin, new: &mut Preparation<'_>) -> Result<Option<Shortage>, Refusal> {
-    check_name(plugin.name())?;
-    for region in new.regions {
-        if let Some(there) = Index::overlap(region, &PreemptGuard::new()) {
+    for region in plugin.regions() {
+        if let Some(other) = by_address::overlap(region, held) {
             let refusal = Refusal::new(EEXIST, "a region overlaps plugin");
-            return Err(refusal.by(*there.name()));
+            return Err(refusal.by(*other.name()));
         }
     }
-    if !new.owner.is_enough(plugin.owner()) {
-        return Ok(Some(Shortage::Owner));
-    }
+    Ok(())
+}
+
+/// The refusal of a name that is taken.
+const NAME_TAKEN: Refusal = Refusal::new(EEXIST, "the name is taken");
+
+/// Returns whether a plugin has that name.
+fn is_taken(name: &Name) -> bool {
     let guard = PreemptGuard::new();
-    Ok(match new.change.make(&guard) {
-        Err(need) => Some(Shortage::Index(need)),
-        Ok(()) => {
-            let shortage = NAMES.shortage(&new.names, &guard).map(Shortage::Names);
-            shortage.or_else(|| ORDER.shortage(&guard).map(Shortage::Order))
-        }
-    })
+    NAMES.plugin(name.as_cstr().to_bytes(), &guard).is_some()
+}
+
+/// The names of a plugin: those that remain when it is LIVE, and those that it has until then.
+struct Names {
+    core: NameSet,
+    init: Option<NameSet>,
+    /// Whether the names of symbols are not among them.
+    is_large: bool,
+}
+
+impl Names {
+    /// Hashes the names.
+    fn new(plugin: &Plugin, full: &Tables, core: Option<&Tables>) -> Result<Self, AllocError> {
+        let is_large = NAMES.takes_large(core.unwrap_or(full).symtab.len());
+        let set = |tables| NameSet::new(plugin.name(), tables, is_large);
+        Ok(Self {
+            core: set(core.unwrap_or(full))?,
+            init: core.map(|_| set(full)).transpose()?,
+            is_large,
+        })
+    }
+
+    fn sets(&self) -> [Option<&NameSet>; 2] {
+        [Some(&self.core), self.init.as_ref()]
+    }
 }
 
 /// Publishes `plugin` with `content`.
@@ -271,81 +256,64 @@ fn publish(
     owner: &Module,
     at_once: bool,
 ) -> Result<bool, Refusal> {
-    let Content { full, core } = content;
     let pin = Module::this().try_pin();
     let pin = pin.ok_or(Refusal::new(ENODEV, "modreg is being unloaded"))?;
     let node = Node::new(plugin.clone())?;
     let mut reservation = owner::Reservation::new(plugin.owner())?;
-    let mut change = Change::add(plugin, &full.regions)?;
-    let mut names = NameSet::new(plugin, core.as_ref().unwrap_or(&full))?;
-    let mut init = match &core {
-        Some(_) => Some(NameSet::new(plugin, &full)?),
-        None => None,
-    };
-    let (regions, symbols) = (full.regions.len(), full.symtab.len());
-    trace::plugin_content(plugin, &full, core.as_ref());
-    let full = RcuBox::new(full)?;
-    let core = core.map(RcuBox::new).transpose()?;
+    trace::plugin_content(plugin, &content.full, content.core.as_ref());
+    let symbols = content.full.symtab.len();
+    let full = RcuBox::new(content.full)?;
+    let core = content.core.map(RcuBox::new).transpose()?;
+    let hash_names = || Names::new(plugin, &full, core.as_deref().map(|core| &**core));
+    let mut names = hash_names()?;
+    // Another writer may have taken the place.
+    let has_place = |names: &Names| !names.is_large || NAMES.takes_large(u32::MAX);
 
     let mut lock = loop {
-        let mut prepare = || {
-            let mut new = Preparation {
-                regions: &full.regions,
-                change: &mut change,
-                names: [Some(&names), init.as_ref()],
-                owner: &reservation,
-            };
-            prepare(plugin, &mut new)
-        };
-        let changes = CHANGES.load(Acquire);
-        let mut shortage = prepare()?;
-        if shortage.is_none() {
-            let lock = LOCK.lock();
-            // Another writer may have changed the registry, or used up the room.
-            if CHANGES.load(Relaxed) != changes {
-                shortage = prepare()?;
-            }
-            if shortage.is_none() {
+        if !has_place(&names) {
+            names = hash_names()?;
+        }
+        if !reservation.is_enough(plugin.owner()) {
+            reservation = owner::Reservation::new(plugin.owner())?;
+        }
+        let shortage = || index::shortage(plugin.regions().len(), &names.sets());
+        let mut short = shortage();
+        if short.is_none() {
+            let mut lock = LOCK.lock();
+            check(plugin, &Held::new(&mut lock))?;
+            // Another writer may have used up the room.
+            short = shortage();
+            let is_enough = has_place(&names) && reservation.is_enough(plugin.owner());
+            if short.is_none() && is_enough {
                 break lock;
             }
         }
-        match shortage {
-            Some(Shortage::Owner) => reservation = owner::Reservation::new(plugin.owner())?,
-            Some(Shortage::Index(need)) => change.provide(need)?,
-            Some(Shortage::Names(shortage)) => {
-                let more = shortage.more()?;
-                NAMES.extend(more, &mut Held::new(&mut LOCK.lock()));
-            }
-            Some(Shortage::Order(room)) => {
-                let more = Order::more(room)?;
-                ORDER.extend(more, &mut Held::new(&mut LOCK.lock()));
-            }
-            None => {}
+        if let Some(short) = short {
+            let room = short.reserve()?;
+            index::extend(room, &mut Held::new(&mut LOCK.lock()));
         }
     };
-    // Publish on the list and in `ORDER` before the address and name indexes: a plugin that a
-    // lookup returns must also be found by iteration and by symbol number. The order is modelled in
-    // tests/litmus/registry-publish.litmus.
     let mut held = Held::new(&mut lock);
-    let names = NAMES.enter(&mut names, &mut held);
-    let foreign = foreign::add(&full, &mut held);
+    let foreign = foreign::add(plugin.regions(), &full, &mut held);
+    // The index comes last (modelled in tests/litmus/registry-publish.litmus).
     plugin.publish(full, &mut held);
     let entry = PLUGINS.add(node, &mut held);
     add_count(1, &held);
-    let place = ORDER.push(names.first(), symbols, &mut held);
-    change.apply(&mut held);
-    NAMES.link(&names, &mut held);
-    let init = init.as_mut().map(|init| NAMES.enter(init, &mut held));
-    if let Some(init) = &init {
-        NAMES.link(init, &mut held);
-    }
-    count_change(&mut held);
-    trace::plugin_register(plugin, regions, symbols);
+    let id = index::publish(plugin, symbols, &mut held);
+    let Names {
+        core: core_names,
+        init,
+        is_large,
+    } = &names;
+    let linked = index::publish_names(id, core_names, 0, *is_large, &mut held);
+    let init = init.as_ref();
+    let init = init.map(|init| index::publish_names(id, init, 1, *is_large, &mut held));
+    trace::plugin_register(plugin, plugin.regions().len(), symbols);
     let links = plugin.links().as_mut(&mut lock);
     links.entry = Some(entry);
     links.pin = Some(pin);
-    links.place = place;
-    links.names = Some(names);
+    links.id = id;
+    links.names = linked;
     links.foreign = foreign;
     links.core = core.zip(init);
     owner::enter(plugin, reservation, &mut lock);
@@ -388,13 +356,12 @@ fn started(
 /// Follows the end of `do_init_module()`.
 pub(super) fn drop_init(plugin: &Plugin, lock: &mut GlobalGuard<LOCK>) -> Option<Retired<Tables>> {
     let links = plugin.links().as_mut(lock);
-    let place = links.place;
+    let id = links.id;
     let (core, init) = links.core.take()?;
     let symbols = core.symtab.len();
     let mut held = Held::new(lock);
-    let full = plugin.drop_init(core, &mut held);
-    ORDER.shrink(place, symbols, &mut held);
-    NAMES.unlink(&init, &mut held);
+    let full = index::exchange(&mut held, |held| plugin.drop_init(core, held));
+    index::drop_init(plugin, id, symbols, &init, &mut held);
     full
 }
 

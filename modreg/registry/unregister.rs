@@ -2,14 +2,12 @@
 
 //! Removing plugins.
 
-use super::changes::count_change;
 use crate::{
     modreg::{
         foreign,
         index::{
-            by_address::Change,
-            by_name::NAMES,
-            by_number::ORDER, //
+            self,
+            Leftovers, //
         },
         lock::LOCK,
         name::Name,
@@ -23,7 +21,6 @@ use crate::{
             owner,
             Plugin,
             PluginRef,
-            Position,
             State, //
         },
         tables::Tables,
@@ -226,7 +223,6 @@ struct Leaving<'a> {
     /// Whether this unlinks the plugin; another thread may have done so before.
     is_linked: bool,
     entry: Option<Entry<PluginRef, LOCK>>,
-    place: Position,
     /// The tables for a LIVE state that the plugin has not reached.
     core: Option<KBox<RcuBox<Tables>>>,
 }
@@ -240,27 +236,31 @@ impl<'a> Leaving<'a> {
             plugin,
             is_linked: false,
             entry: None,
-            place: Position::default(),
             core: None,
         }
     }
 
-    /// Takes the plugin's entry, if it is linked, and makes it GOING.
+    /// Takes the plugin's entry, if it is linked, makes it GOING, and prepares the indexes.
     fn begin(&mut self, lock: &mut GlobalGuard<LOCK>) {
         let links = self.plugin.links().as_mut(lock);
         self.is_linked = !links.unlinked;
         if self.is_linked {
-            (self.entry, self.place) = (links.entry.take(), links.place);
+            self.entry = links.entry.take();
+            let id = links.id;
             if self.plugin.force_removal(lock) {
                 trace::plugin_state(self.plugin);
             }
+            index::prepare_removal(id, &mut Held::new(lock));
         }
     }
 
     /// Gives the entry back.
     fn cancel(&mut self, lock: &mut GlobalGuard<LOCK>) {
         if self.is_linked {
-            self.plugin.links().as_mut(lock).entry = self.entry.take();
+            let links = self.plugin.links().as_mut(lock);
+            links.entry = self.entry.take();
+            let id = links.id;
+            index::cancel_removal(id, &mut Held::new(lock));
         }
     }
 
@@ -270,7 +270,6 @@ impl<'a> Leaving<'a> {
             return (None, None);
         };
         let tables = entry.clear(held);
-        ORDER.mark(self.place, held);
         (Some(entry.remove(held)), tables)
     }
 
@@ -281,16 +280,19 @@ impl<'a> Leaving<'a> {
         }
         let links = self.plugin.links().as_mut(lock);
         links.unlinked = true;
-        let names = links.names.take();
         let (core, init) = links.core.take().unzip();
         self.core = core;
         drop(links.pin.take());
         let foreign = mem::take(&mut links.foreign);
+        let left = Leftovers {
+            plugin: self.plugin,
+            id: mem::take(&mut links.id),
+            names: mem::take(&mut links.names),
+            init,
+        };
         let mut held = Held::new(lock);
         foreign::remove(foreign, &mut held);
-        for names in [names, init].iter().flatten() {
-            NAMES.unlink(names, &mut held);
-        }
+        index::finish_removal(&left, &mut held);
         drop(owner::leave(self.plugin, lock));
         trace::plugin_unregister(self.plugin);
     }
@@ -299,9 +301,8 @@ impl<'a> Leaving<'a> {
 /// Unlinks `leaving` under `stop_machine()`, where `off` takes each off. No reader uses them when
 /// this returns.
 ///
-/// Plugins that were unlinked before are left alone. Without memory for a new address index, the old
-/// one keeps their slots, which lead to plugins without tables. Returns what `off` returned, or
-/// [`None`] if there is nothing to do.
+/// Plugins that were unlinked before are left alone. Returns what `off` returned, or [`None`] if there
+/// is nothing to do.
 ///
 /// # Errors
 ///
@@ -331,11 +332,9 @@ where
         return Ok(None);
     }
     let mut held = Held::new(&mut lock);
-    let plugins = leaving.iter().map(|leaving| leaving.plugin);
-    let mut change = Change::remove(plugins, &held).ok();
     let gone = stop_machine(|_stopped| {
         let off = off(leaving, &mut held);
-        ORDER.remove(n, &mut held);
+        index::remove_prepared(&mut held);
         let last = last.take();
         let last = last.and_then(|last| LAST_UNLOADED.replace(Some(last), &mut held));
         (off, last)
@@ -350,19 +349,13 @@ where
             return Err(error);
         }
     };
-    // The plugins have no tables, so lookups skip them until the indexes are changed.
-    if let Some(change) = &mut change {
-        change.apply(&mut held);
-    }
-    count_change(&mut held);
     add_count((n as isize).wrapping_neg(), &held);
-    // Among equal names those of the newest plugin come first. The newest plugins are likely to be
-    // the last here, so their names are found soonest in this order.
-    for plugin in leaving.iter_mut().rev() {
+    // The plugins have no tables, so lookups skip what the indexes have of them.
+    for plugin in leaving.iter_mut() {
         plugin.finish(&mut lock);
     }
+    index::tidy(&mut Held::new(&mut lock));
     drop(lock);
-    drop(change);
     let (off, last) = gone;
     drop(last);
     for Leaving {

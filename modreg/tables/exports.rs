@@ -3,7 +3,7 @@
 //! A plugin's exported symbols.
 
 use crate::{
-    modreg::tables::symtab::Symbols,
+    modreg::tables::symbols::Symbols,
     primitives::{
         cstr::ThinCStr,
         module::Ksymtab,

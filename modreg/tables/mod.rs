@@ -2,38 +2,40 @@
 
 //! All that readers find in one plugin.
 
+mod address_order;
 pub(crate) mod exports;
 pub(crate) mod extable;
+mod name_order;
 pub(crate) mod region;
+pub(crate) mod symbols;
 pub(crate) mod symtab;
 
 use self::{
     exports::Exports,
     extable::Extable,
-    region::Region,
     symtab::Symtab, //
 };
 use crate::primitives::{
-    borrowed::MaybeOwned,
     cstr::ThinCStr,
     module::LentModule, //
 };
 use kernel::sync::Arc;
 
-/// All that readers find in one plugin. Replaced as a whole when the plugin becomes LIVE.
+/// All that readers find in one plugin, which is replaced as a whole.
 pub(crate) struct Tables {
     /// The module that owns the plugin.
     pub(crate) owner: LentModule,
-    /// Its regions; those that stay come before those that go when the plugin is LIVE.
-    pub(crate) regions: MaybeOwned<Region>,
     /// Its symbols.
     pub(crate) symtab: Symtab,
     /// Its exported symbols.
     pub(crate) exports: Arc<Exports>,
     /// Its exception entries.
     pub(crate) extable: Extable,
-    /// Whether these are for the time until the plugin is LIVE only.
-    pub(crate) init: bool,
+    /// Whether these are those until the plugin is LIVE.
+    pub(crate) is_init: bool,
+    /// 0 or 1; other than that of the tables before. Names of these tables count while the plugin has
+    /// this version.
+    pub(crate) version: u8,
 }
 
 /// One symbol of a listing.
@@ -71,18 +73,5 @@ impl Tables {
             name,
             exported: self.exports.find(name).is_some_and(|(v, _)| v == value),
         })
-    }
-
-    /// Bytes of all regions together, as `module_total_size()`.
-    pub(crate) fn total_size(&self) -> usize {
-        self.regions
-            .iter()
-            .fold(0, |sum, r| sum.saturating_add(r.size))
-    }
-
-    /// Where the first text region begins, or the first region if there is no text.
-    pub(crate) fn base(&self) -> usize {
-        let text = self.regions.iter().find(|r| r.text);
-        text.or(self.regions.first()).map_or(0, |r| r.base)
     }
 }

@@ -5,7 +5,7 @@
 use crate::{
     modreg::{
         error::Refusal,
-        index::by_number::ORDER,
+        index::by_number::NUMBERS,
         lookup,
         plugin::{
             list::PLUGINS,
@@ -24,10 +24,7 @@ use crate::{
         },
     },
     primitives::{
-        borrowed::{
-            Borrowed,
-            MaybeOwned, //
-        },
+        borrowed::Borrowed,
         preempt::PreemptGuard, //
     },
     tests::kunit::{
@@ -62,13 +59,17 @@ fn register(name: &CStr, described: &[Described<'_>], bases: &[usize]) -> Result
         }
         let full = Tables {
             owner: owner(),
-            symtab: Symtab::new(symbols.clone(), &mut regions, &[])?,
+            symtab: Symtab::new(symbols.clone(), &regions, &[])?,
             exports: Arc::new(Exports::marked(symbols, KVVec::new()), GFP_KERNEL)?,
             extable: Extable::new(Borrowed::empty(), &[])?,
-            init: false,
-            regions: MaybeOwned::own(regions),
+            is_init: false,
+            version: 0,
         };
-        Ok(Content { full, core: None })
+        Ok(Content {
+            regions,
+            full,
+            core: None,
+        })
     };
     let start = None::<fn() -> Result<(), Refusal>>;
     registry::register(request(name)?, content, start).map_err(|r| r.error)
@@ -90,13 +91,13 @@ pub(super) fn numbers_agree() -> bool {
             .tables(&guard)
             .map_or(0, |tables| tables.symtab.len());
         for i in 0..len {
-            match ORDER.nth(n, &guard) {
-                Ok(Some((p, at))) if at == i && core::ptr::eq(p, &***plugin) => n += 1,
+            match NUMBERS.nth(n, &guard) {
+                Some((p, at)) if at == i && core::ptr::eq(p, &***plugin) => n += 1,
                 _ => return false,
             }
         }
     }
-    matches!(ORDER.nth(n, &guard), Ok(None)) && matches!(ORDER.nth(u32::MAX, &guard), Ok(None))
+    NUMBERS.nth(n, &guard).is_none() && NUMBERS.nth(u32::MAX, &guard).is_none()
 }
 
 /// Returns the next pseudo-random number.

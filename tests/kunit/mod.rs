@@ -42,6 +42,7 @@ macro_rules! check_eq {
 
 mod indexes;
 mod primitives;
+mod range_tree;
 mod registry;
 mod tables;
 

@@ -12,27 +12,19 @@ use crate::{
                 Exports, //
             },
             region::Region,
-            symtab::{
-                Symbols,
-                Symtab, //
+            symbols::{
+                Copies,
+                Symbols, //
             },
+            symtab::Symtab,
         },
     },
-    primitives::{
-        borrowed::{
-            Borrowed,
-            MaybeOwned, //
-        },
-        cstr::StrTab, //
-    },
+    primitives::borrowed::Borrowed,
     tests::kunit::some, //
 };
 use core::ffi::CStr;
 use kernel::{
-    bindings::{
-        exception_table_entry,
-        Elf64_Sym, //
-    },
+    bindings::exception_table_entry,
     prelude::*,
     sync::Arc, //
 };
@@ -40,30 +32,17 @@ use kernel::{
 /// Address and name of a symbol to make; [`None`] if it is undefined.
 pub(super) type Described<'a> = (Option<usize>, &'a CStr);
 
-/// Makes symbols in the form of an ELF table.
+/// Makes symbols.
 pub(super) fn symbols(described: &[Described<'_>]) -> Result<Arc<Symbols>> {
-    let mut syms = KVVec::new();
-    let mut types = KVVec::new();
-    let mut names = KVVec::new();
-    names.push(0, GFP_KERNEL)?;
+    let mut copies = Copies::with_capacity(described.len())?;
     for (value, name) in described {
-        let sym = Elf64_Sym {
-            st_name: names.len() as u32,
-            st_shndx: value.is_some().into(),
-            st_value: value.unwrap_or(0) as u64,
-            ..Default::default()
-        };
-        syms.push(sym, GFP_KERNEL)?;
-        types.push(b't', GFP_KERNEL)?;
-        names.extend_from_slice(name.to_bytes_with_nul(), GFP_KERNEL)?;
+        copies.push(name, *value, b't')?;
     }
-    let names = some(StrTab::new(MaybeOwned::own(names)))?;
-    let symbols = Symbols::new(MaybeOwned::own(syms), names, MaybeOwned::own(types));
-    Ok(Arc::new(symbols, GFP_KERNEL)?)
+    Ok(Arc::new(copies.finish()?, GFP_KERNEL)?)
 }
 
 pub(super) fn region(base: usize, size: usize) -> Result<Region> {
-    some(Region::new(base, size, true))
+    some(Region::new(base, size, true, false))
 }
 
 #[kunit_tests(modreg_name)]
@@ -133,11 +112,11 @@ mod regions {
 
     #[test]
     fn region_new_refuses() -> Result {
-        check!(Region::new(1, 0, true).is_none());
-        check!(Region::new(usize::MAX, 2, true).is_none());
-        check!(Region::new(2, usize::MAX, true).is_none());
-        check!(Region::new(usize::MAX - 1, 1, true).is_some());
-        check!(Region::new(0, 1, true).is_some());
+        check!(Region::new(1, 0, true, false).is_none());
+        check!(Region::new(usize::MAX, 2, true, false).is_none());
+        check!(Region::new(2, usize::MAX, true, false).is_none());
+        check!(Region::new(usize::MAX - 1, 1, true, false).is_some());
+        check!(Region::new(0, 1, true, false).is_some());
         Ok(())
     }
 
@@ -178,20 +157,20 @@ mod symtab {
     use super::*;
 
     fn find(symtab: &Symtab, region: &Region, addr: usize) -> Option<(usize, usize)> {
-        symtab.find(addr, region).map(|f| (f.offset, f.size))
+        symtab.find(addr, region.base, region.size).map(|f| (f.offset, f.size))
     }
 
     fn name(symtab: &Symtab, region: &Region, addr: usize) -> bool {
         symtab
-            .find(addr, region)
+            .find(addr, region.base, region.size)
             .is_some_and(|f| !f.name.is_empty())
     }
 
     #[test]
     fn symtab_find_nearest_below() -> Result {
         let symbols = symbols(&[(Some(0x1020), c"b"), (Some(0x1008), c"a")])?;
-        let mut regions = [region(0x1000, 0x40)?];
-        let symtab = Symtab::new(symbols, &mut regions, &[]).map_err(|r| r.error)?;
+        let regions = [region(0x1000, 0x40)?];
+        let symtab = Symtab::new(symbols, &regions, &[])?;
         let r = &regions[0];
         check_eq!(find(&symtab, r, 0x1000), None);
         check_eq!(find(&symtab, r, 0x1007), None);
@@ -199,7 +178,7 @@ mod symtab {
         check_eq!(find(&symtab, r, 0x101f), Some((0x17, 0x18)));
         check_eq!(find(&symtab, r, 0x1020), Some((0, 0x20)));
         check_eq!(find(&symtab, r, 0x103f), Some((0x1f, 0x20)));
-        let found = some(symtab.find(0x1021, r))?;
+        let found = some(symtab.find(0x1021, r.base, r.size))?;
         check!(found.name.to_cstr() == c"b");
         Ok(())
     }
@@ -211,9 +190,9 @@ mod symtab {
             (Some(0x1000), c"second"),
             (Some(0x1000), c"third"),
         ])?;
-        let mut regions = [region(0x1000, 0x10)?];
-        let symtab = Symtab::new(symbols, &mut regions, &[]).map_err(|r| r.error)?;
-        let found = some(symtab.find(0x1005, &regions[0]))?;
+        let regions = [region(0x1000, 0x10)?];
+        let symtab = Symtab::new(symbols, &regions, &[])?;
+        let found = some(symtab.find(0x1005, 0x1000, 0x10))?;
         check!(found.name.to_cstr() == c"first");
         check_eq!(found.size, 0x10);
         check_eq!(symtab.len(), 3);
@@ -230,8 +209,8 @@ mod symtab {
             (None, c"elsewhere"),
             (Some(0x2000), c"outside"),
         ])?;
-        let mut regions = [region(0x1000, 0x10)?];
-        let symtab = Symtab::new(symbols, &mut regions, &[]).map_err(|r| r.error)?;
+        let regions = [region(0x1000, 0x10)?];
+        let symtab = Symtab::new(symbols, &regions, &[])?;
         check_eq!(find(&symtab, &regions[0], 0x1008), Some((8, 0x10)));
         Ok(())
     }
@@ -240,12 +219,12 @@ mod symtab {
     fn symtab_find_region_end() -> Result {
         let symbols = symbols(&[(Some(0x3000), c"c"), (Some(0x1000), c"a")])?;
         // In any order; the middle region has no symbol.
-        let mut regions = [
+        let regions = [
             region(0x3000, 0x10)?,
             region(0x1000, 0x10)?,
             region(0x2000, 0x10)?,
         ];
-        let symtab = Symtab::new(symbols, &mut regions, &[]).map_err(|r| r.error)?;
+        let symtab = Symtab::new(symbols, &regions, &[])?;
         check_eq!(find(&symtab, &regions[0], 0x3008), Some((8, 0x10)));
         check_eq!(find(&symtab, &regions[1], 0x1008), Some((8, 0x10)));
         check!(!name(&symtab, &regions[2], 0x2008));
@@ -260,9 +239,9 @@ mod symtab {
             (Some(0x2004), c"twice"),
             (Some(0x1004), c"twice"),
         ])?;
-        let mut core = [region(0x1000, 0x10)?];
+        let core = [region(0x1000, 0x10)?];
         let hidden = [region(0x2000, 0x10)?];
-        let symtab = Symtab::new(symbols, &mut core, &hidden).map_err(|r| r.error)?;
+        let symtab = Symtab::new(symbols, &core, &hidden)?;
         check_eq!(symtab.len(), 2);
         check_eq!(symtab.nth(0), Some(1));
         check_eq!(symtab.nth(1), Some(3));
@@ -272,8 +251,8 @@ mod symtab {
 
     #[test]
     fn symtab_new_empty() -> Result {
-        let mut regions = [region(0x1000, 0x10)?];
-        let symtab = Symtab::new(symbols(&[])?, &mut regions, &[]).map_err(|r| r.error)?;
+        let regions = [region(0x1000, 0x10)?];
+        let symtab = Symtab::new(symbols(&[])?, &regions, &[])?;
         check_eq!(symtab.len(), 0);
         check_eq!(symtab.nth(0), None);
         check_eq!(find(&symtab, &regions[0], 0x1000), None);
@@ -297,9 +276,9 @@ mod symtab {
                 let value = place((state >> 16) as usize % (3 * count));
                 described.push((Some(value), c"s"), GFP_KERNEL)?;
             }
-            let mut regions = [region(BASE, half)?, region(place(half), size - half)?];
+            let regions = [region(BASE, half)?, region(place(half), size - half)?];
             let symbols = symbols(&described)?;
-            let symtab = Symtab::new(symbols, &mut regions, &[]).map_err(|r| r.error)?;
+            let symtab = Symtab::new(symbols, &regions, &[])?;
             for addr in (0..size).map(place) {
                 let r = some(regions.iter().find(|r| r.contains(addr)))?;
                 let inside = || {
@@ -417,7 +396,7 @@ mod extable {
         );
         check_eq!(extable(&table, &[]).err(), Some(ERANGE));
         // The region is no text.
-        let data = [some(Region::new(start, 0x1000, false))?];
+        let data = [some(Region::new(start, 0x1000, false, false))?];
         check_eq!(extable(&table, &data).err(), Some(ERANGE));
         check!(extable(&[], &[]).is_ok());
         Ok(())

@@ -32,6 +32,7 @@ static const struct test_case * const topics[] = {
 	writer_cases,
 	state_cases,
 	refused_cases,
+	replace_cases,
 	foreign_cases,
 	owner_cases,
 	oops_cases,

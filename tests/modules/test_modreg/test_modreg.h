@@ -28,6 +28,7 @@ extern const struct test_case reader_cases[];
 extern const struct test_case writer_cases[];
 extern const struct test_case state_cases[];
 extern const struct test_case refused_cases[];
+extern const struct test_case replace_cases[];
 extern const struct test_case foreign_cases[];
 extern const struct test_case owner_cases[];
 extern const struct test_case oops_cases[];

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The names of a plugin for the index.
+//!
+//! A writer collects and hashes them without the lock.
+
+use crate::{
+    modreg::{
+        name::{
+            hash,
+            Name, //
+        },
+        tables::Tables, //
+    },
+    primitives::cstr::ThinCStr,
+};
+use kernel::{
+    alloc::AllocError,
+    prelude::*, //
+};
+
+/// The names of one plugin, with their hashes, that are to be linked.
+pub(crate) struct NameSet {
+    /// Hashes, and items: what has the name is 0 for the plugin, then come its symbols, then its exports.
+    names: KVVec<(u32, u32)>,
+}
+
+impl NameSet {
+    /// Hashes the names that a plugin has with `tables`. If the plugin `is_large`, those of its symbols
+    /// are left out.
+    ///
+    /// Context: May sleep.
+    pub(crate) fn new(name: &Name, tables: &Tables, is_large: bool) -> Result<Self, AllocError> {
+        let (symtab, exports) = (&tables.symtab, &tables.exports);
+        let symbols = symtab.symbols();
+        let num = if is_large { 0 } else { symtab.len() };
+        let num = 1 + num as usize + exports.len() as usize;
+        let mut this = Self {
+            names: KVVec::with_capacity(num, GFP_KERNEL)?,
+        };
+        this.push(name.as_thin(), 0)?;
+        if !is_large {
+            for symbol in symtab.named() {
+                this.push(symbols.name(symbol), symbol + 1)?;
+            }
+        }
+        for export in 0..exports.len() {
+            if let Some(name) = exports.name(export) {
+                this.push(name, symbols.len() + export + 1)?;
+            }
+        }
+        Ok(this)
+    }
+
+    fn push(&mut self, name: ThinCStr<'_>, item: u32) -> Result<(), AllocError> {
+        if !name.is_empty() {
+            let hash = hash(name.to_cstr().to_bytes());
+            self.names.push((hash, item), GFP_KERNEL)?;
+        }
+        Ok(())
+    }
+
+    /// Returns how many names there are.
+    pub(super) fn len(&self) -> u32 {
+        self.names.len() as u32
+    }
+
+    /// Returns the names, each as its hash and its item.
+    pub(super) fn names(&self) -> &[(u32, u32)] {
+        &self.names
+    }
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Replacing the symbols of a plugin.
+//!
+//! The machine is not stopped. As at the switch to LIVE, readers find the old tables or the new ones:
+//!
+//! 1. without the lock: check and order the symbols, hash their names, and allocate room;
+//! 2. under the lock: link the new names, which do not count yet, and publish the tables: from then on the
+//!    new names count and the old ones do not;
+//! 3. under the lock: change the numbers of symbols, and unlink the old names;
+//! 4. without the lock: wait for the readers of the old tables.
+
+use crate::{
+    modreg::{
+        error::Refusal,
+        foreign,
+        index::{
+            self,
+            by_name::NAMES,
+            name_set::NameSet, //
+        },
+        lock::LOCK,
+        plugin::{
+            Plugin,
+            State, //
+        },
+        tables::Tables,
+        trace, //
+    },
+    primitives::{
+        errno::edeadlk,
+        preempt::preemptible,
+        rcu::{
+            synchronize_rcu,
+            Held,
+            RcuBox, //
+        },
+    },
+};
+use core::mem;
+use kernel::prelude::*;
+
+/// Replaces the tables of a LIVE plugin by those that `make` returns.
+///
+/// What the old tables have borrowed is not used any more when this returns.
+///
+/// # Errors
+///
+/// - `EDEADLK` if called where sleeping is not allowed.
+/// - `EBUSY` if the plugin is not LIVE.
+/// - `ENOMEM` if out of memory.
+/// - What `make` returned.
+///
+/// Context: May sleep.
+pub(crate) fn replace_symbols(
+    plugin: &Plugin,
+    make: impl FnOnce() -> Result<Tables, Refusal>,
+) -> Result<(), Refusal> {
+    if !preemptible() {
+        return Err(Refusal::new(
+            edeadlk(),
+            "called where sleeping is not allowed",
+        ));
+    }
+    let mut tables = RcuBox::new(make()?)?;
+    let symbols = tables.symtab.len();
+    let mut is_large = NAMES.takes_large(symbols);
+    let mut names = NameSet::new(plugin.name(), &tables, is_large)?;
+
+    let mut lock = loop {
+        if let Some(short) = index::shortage(0, &[Some(&names)]) {
+            let room = short.reserve()?;
+            index::extend(room, &mut Held::new(&mut LOCK.lock()));
+            continue;
+        }
+        let lock = LOCK.lock();
+        if plugin.state() != State::Live {
+            return Err(Refusal::new(EBUSY, "it is not live"));
+        }
+        // Other writers may have used up the room, and the place of a large plugin.
+        let id = plugin.links().as_ref(&lock).id;
+        let has_place = !is_large || NAMES.takes_large(u32::MAX) || NAMES.is_large(id);
+        if has_place && index::shortage(0, &[Some(&names)]).is_none() {
+            break lock;
+        }
+        drop(lock);
+        is_large = NAMES.takes_large(symbols);
+        names = NameSet::new(plugin.name(), &tables, is_large)?;
+    };
+    trace::plugin_symbols(plugin, &tables, None);
+    let links = plugin.links().as_mut(&mut lock);
+    let (id, old_names, old_foreign) = (links.id, mem::take(&mut links.names), links.foreign);
+    let mut held = Held::new(&mut lock);
+    tables.version = plugin.tables(&held).map_or(0, |old| 1 - old.version);
+    let foreign = foreign::add(plugin.regions(), &tables, &mut held);
+    foreign::remove(old_foreign, &mut held);
+    let linked = index::publish_names(id, &names, tables.version, is_large, &mut held);
+    let old = index::exchange(&mut held, |held| plugin.replace_tables(tables, held));
+    index::replace(id, symbols, &old_names, is_large, &mut held);
+    trace::plugin_replace(plugin, symbols);
+    let links = plugin.links().as_mut(&mut lock);
+    links.names = linked;
+    links.foreign = foreign;
+    drop(lock);
+    // Frees the memory of the tables, but what they have borrowed is the caller's to free.
+    drop(old);
+    synchronize_rcu();
+    Ok(())
+}

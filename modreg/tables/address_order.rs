@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Order of a plugin's symbols by address.
+//!
+//! Up to [`FEW`] symbols are searched where they are. More have, for each address, the offset of the
+//! symbol's name and the address itself: 2 bytes for an address that lies near others, behind the
+//! address of its block of [`BLOCK`], else 8 bytes.
+//!
+//! A reader of any context finds the last symbol at or below an address in a logarithmic number of
+//! steps, mostly on memory of a byte for four symbols. It looks at no symbol in the owner's table,
+//! which is in another order. Nothing changes once it is built.
+
+use super::{
+    region::Region,
+    symbols::Symbols, //
+};
+use crate::primitives::sort::sort_by;
+use kernel::{
+    alloc::AllocError,
+    prelude::*, //
+};
+
+/// Symbols that are searched without an order.
+const FEW: u32 = 8;
+
+/// Addresses in a block.
+const BLOCK: usize = 16;
+
+/// The difference of a slot without an address.
+const NONE: u16 = u16::MAX;
+
+/// Symbols by ascending address, of several at one address the first in the table.
+///
+/// Only symbols that an address can resolve to, as in `find_kallsyms_symbol()`.
+pub(super) enum AddressOrder {
+    /// Bit `i` is set for symbol `i`.
+    Few(u32),
+    /// Addresses that lie near each other.
+    Dense(KBox<Dense>),
+    /// Other addresses.
+    Sparse(KBox<Sparse>),
+}
+
+/// # Invariants
+///
+/// - `blocks` ascend. They are the first addresses of the blocks, less `base`.
+/// - `differences` has [`BLOCK`] slots for each block. They ascend from 0; those without an address are
+///   [`NONE`].
+/// - `names` has the offset of a name for each slot.
+pub(super) struct Dense {
+    base: usize,
+    blocks: KVVec<u32>,
+    differences: KVVec<u16>,
+    names: KVVec<u32>,
+}
+
+/// # Invariants
+///
+/// `values` ascend. `names` has the offset of a name for each.
+pub(super) struct Sparse {
+    values: KVVec<usize>,
+    names: KVVec<u32>,
+}
+
+/// The last symbol at or below an address.
+pub(super) struct Nearest {
+    /// Its address.
+    pub(super) value: usize,
+    /// The offset of its name.
+    pub(super) name: u32,
+    /// The address of the next symbol.
+    pub(super) next: Option<usize>,
+}
+
+/// A symbol that an address can resolve to.
+#[derive(Clone, Copy)]
+struct Candidate {
+    value: usize,
+    symbol: u32,
+}
+
+impl AddressOrder {
+    /// Creates an order without symbols.
+    pub(super) const fn empty() -> Self {
+        Self::Few(0)
+    }
+
+    /// Orders those of `visible` that lie in `regions`.
+    ///
+    /// Takes a number of steps in the order of `n * log(n)`.
+    ///
+    /// Context: May sleep.
+    pub(super) fn new(
+        symbols: &Symbols,
+        visible: impl Iterator<Item = u32>,
+        regions: &[Region],
+    ) -> Result<Self, AllocError> {
+        let resolves = |i: u32| {
+            let name = symbols.name(i);
+            symbols.is_defined(i)
+                && !name.is_empty()
+                && !name.is_mapping_symbol()
+                && regions.iter().any(|r| r.contains(symbols.value(i)))
+        };
+        // Lent symbols are not looked at, since in a report on an oops they may be gone.
+        if symbols.len() <= FEW && matches!(symbols, Symbols::Copied(_)) {
+            let bits = visible.filter(|&i| resolves(i)).map(|i| 1 << i);
+            return Ok(Self::Few(bits.fold(0, |mask, bit: u32| mask | bit)));
+        }
+
+        let mut all = KVVec::new();
+        for symbol in visible.filter(|&i| resolves(i)) {
+            let value = symbols.value(symbol);
+            all.push(Candidate { value, symbol }, GFP_KERNEL)?;
+        }
+        sort_by(&mut all, |a, b| {
+            a.value.cmp(&b.value).then(a.symbol.cmp(&b.symbol))
+        });
+        let mut distinct = KVVec::with_capacity(all.len(), GFP_KERNEL)?;
+        let mut last = None;
+        for c in all.iter().filter(|c| last.replace(c.value) != Some(c.value)) {
+            distinct.push(*c, GFP_KERNEL)?;
+        }
+        drop(all);
+
+        match Dense::new(symbols, &distinct)? {
+            Some(dense) => Ok(Self::Dense(KBox::new(dense, GFP_KERNEL)?)),
+            None => {
+                let sparse = Sparse::new(symbols, &distinct)?;
+                Ok(Self::Sparse(KBox::new(sparse, GFP_KERNEL)?))
+            }
+        }
+    }
+
+    /// Returns the last symbol at or below `addr`.
+    ///
+    /// Context: Any, NMI included.
+    #[inline]
+    pub(super) fn nearest(&self, symbols: &Symbols, addr: usize) -> Option<Nearest> {
+        match self {
+            Self::Few(mask) => few(*mask, symbols, addr),
+            Self::Dense(dense) => dense.nearest(addr),
+            Self::Sparse(sparse) => sparse.nearest(addr),
+        }
+    }
+}
+
+/// Returns the last symbol at or below `addr` among those of `mask`.
+fn few(mask: u32, symbols: &Symbols, addr: usize) -> Option<Nearest> {
+    let (mut at, mut next) = (None, None);
+    for i in (0..symbols.len().min(FEW)).filter(|i| mask & (1 << i) != 0) {
+        let value = symbols.value(i);
+        if value > addr {
+            next = Some(next.map_or(value, |next: usize| next.min(value)));
+        } else if at.is_none_or(|(best, _)| value > best) {
+            at = Some((value, i));
+        }
+    }
+    let (value, i) = at?;
+    Some(Nearest {
+        value,
+        name: symbols.name_offset(i),
+        next,
+    })
+}
+
+impl Dense {
+    /// Takes ascending addresses, unless they would need more memory than as [`Sparse`].
+    fn new(symbols: &Symbols, all: &[Candidate]) -> Result<Option<Self>, AllocError> {
+        let base = all.first().map_or(0, |c| c.value);
+        let fits = |c: &Candidate| u32::try_from(c.value - base).is_ok();
+        // Whether an address begins a block, after those before it.
+        let begins = |block: &mut (usize, usize), value: usize| {
+            let (first, len) = *block;
+            let begins = len % BLOCK == 0 || value - first >= NONE.into();
+            *block = if begins { (value, 1) } else { (first, len + 1) };
+            begins
+        };
+        let mut block = (0, 0);
+        let num = all.iter().filter(|c| begins(&mut block, c.value)).count();
+        // 6 bytes a slot and 4 a block, or 12 an address.
+        if !all.last().is_none_or(fits) || num * (BLOCK * 6 + 4) > all.len().max(BLOCK) * 12 {
+            return Ok(None);
+        }
+
+        let mut this = Self {
+            base,
+            blocks: KVVec::with_capacity(num, GFP_KERNEL)?,
+            differences: KVVec::from_elem(NONE, num * BLOCK, GFP_KERNEL)?,
+            names: KVVec::from_elem(u32::MAX, num * BLOCK, GFP_KERNEL)?,
+        };
+        let mut block = (0, 0);
+        // INVARIANT: The addresses ascend, and a block begins where the difference would not fit.
+        for c in all {
+            if begins(&mut block, c.value) {
+                this.blocks.push((c.value - base) as u32, GFP_KERNEL)?;
+            }
+            let (first, len) = block;
+            let slot = this.blocks.len().wrapping_sub(1) * BLOCK + len - 1;
+            let slots = this.differences.get_mut(slot).zip(this.names.get_mut(slot));
+            if let Some((difference, name)) = slots {
+                *difference = (c.value - first) as u16;
+                *name = symbols.name_offset(c.symbol);
+            }
+        }
+        Ok(Some(this))
+    }
+
+    #[inline]
+    fn nearest(&self, addr: usize) -> Option<Nearest> {
+        let offset = addr.checked_sub(self.base)?;
+        let offset = u32::try_from(offset).unwrap_or(u32::MAX);
+        let at = self.blocks.partition_point(|&b| b <= offset).checked_sub(1)?;
+        let block = *self.blocks.get(at)?;
+        let slots: &[u16; BLOCK] = self.differences.get(at * BLOCK..)?.first_chunk()?;
+        let difference = (offset - block).min(u32::from(NONE) - 1) as u16;
+        // In two steps, without a branch.
+        let counts = |i: usize| usize::from(slots.get(i).is_some_and(|&d| d <= difference));
+        let quarter = 4 * (counts(4) + counts(8) + counts(12));
+        let num = quarter + counts(quarter) + counts(quarter + 1) + counts(quarter + 2) + counts(quarter + 3);
+        let last = num.checked_sub(1)?;
+        let next = match slots.get(num) {
+            Some(&d) if d != NONE => Some(block + u32::from(d)),
+            _ => self.blocks.get(at + 1).copied(),
+        };
+        Some(Nearest {
+            value: self.base + block as usize + usize::from(*slots.get(last)?),
+            name: *self.names.get(at * BLOCK + last)?,
+            next: next.map(|next| self.base + next as usize),
+        })
+    }
+}
+
+impl Sparse {
+    fn new(symbols: &Symbols, all: &[Candidate]) -> Result<Self, AllocError> {
+        let mut this = Self {
+            values: KVVec::with_capacity(all.len(), GFP_KERNEL)?,
+            names: KVVec::with_capacity(all.len(), GFP_KERNEL)?,
+        };
+        for c in all {
+            this.values.push(c.value, GFP_KERNEL)?;
+            this.names.push(symbols.name_offset(c.symbol), GFP_KERNEL)?;
+        }
+        Ok(this)
+    }
+
+    fn nearest(&self, addr: usize) -> Option<Nearest> {
+        let next = self.values.partition_point(|&v| v <= addr);
+        let at = next.checked_sub(1)?;
+        Some(Nearest {
+            value: *self.values.get(at)?,
+            name: *self.names.get(at)?,
+            next: self.values.get(next).copied(),
+        })
+    }
+}

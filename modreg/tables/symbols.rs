@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The symbols of a plugin, in the order of their table.
+
+use crate::primitives::{
+    borrowed::Borrowed,
+    cstr::{
+        StrTab,
+        ThinCStr, //
+    },
+    nofault::copy_string,
+    vec::FixedVec, //
+};
+use core::ffi::CStr;
+use kernel::{
+    alloc::AllocError,
+    bindings::Elf64_Sym,
+    prelude::*, //
+};
+
+/// ELF's section number of an undefined symbol.
+const SHN_UNDEF: u16 = 0;
+
+/// A symbol that was copied.
+pub(crate) struct Entry {
+    pub(crate) value: usize,
+    /// The offset of its name.
+    pub(crate) name: u32,
+    pub(crate) letter: u8,
+    is_defined: bool,
+}
+
+/// Copied symbols.
+#[repr(C)]
+pub(crate) struct Copied {
+    pub(crate) entries: FixedVec<Entry>,
+    pub(crate) names: StrTab<FixedVec<u8>>,
+}
+
+/// An ELF symbol table, its strings and its letters, where their owner has them; as in `struct
+/// mod_kallsyms`.
+#[repr(C)]
+pub(crate) struct Lent {
+    pub(crate) syms: Borrowed<Elf64_Sym>,
+    pub(crate) names: StrTab<Borrowed<u8>>,
+    pub(crate) letters: Borrowed<u8>,
+}
+
+/// Symbols with their names and type letters.
+///
+/// A debugger reads the tag, and what follows it.
+#[repr(C, usize)]
+pub(crate) enum Symbols {
+    /// Copies.
+    Copied(Copied),
+    /// Those of their owner.
+    Lent(Lent),
+}
+
+impl Symbols {
+    /// The offset of what follows the tag.
+    pub(crate) const CONTENT: usize = size_of::<usize>();
+
+    /// Returns the number of symbols.
+    pub(crate) fn len(&self) -> u32 {
+        match self {
+            Self::Copied(c) => c.entries.len() as u32,
+            Self::Lent(l) => l.syms.len() as u32,
+        }
+    }
+
+    /// Returns the offset of the name of symbol `i`, for [`Symbols::name_at`].
+    #[inline]
+    pub(crate) fn name_offset(&self, i: u32) -> u32 {
+        let offset = match self {
+            Self::Copied(c) => c.entries.get(i as usize).map(|e| e.name),
+            Self::Lent(l) => l.syms.get(i as usize).map(|s| s.st_name),
+        };
+        offset.unwrap_or(u32::MAX)
+    }
+
+    /// Returns the name at an offset, or the empty string past the end.
+    #[inline]
+    pub(crate) fn name_at(&self, offset: u32) -> ThinCStr<'_> {
+        match self {
+            Self::Copied(c) => c.names.get(offset),
+            Self::Lent(l) => l.names.get(offset),
+        }
+    }
+
+    /// Copies the name at an offset, which ends in NUL in `name`. Returns whether it can be read.
+    ///
+    /// Context: Any, NMI included.
+    pub(crate) fn copy_name_nofault(&self, offset: u32, name: &mut [u8]) -> bool {
+        let address = match self {
+            Self::Copied(c) => c.names.address(offset),
+            Self::Lent(l) => l.names.address(offset),
+        };
+        address.is_some_and(|address| copy_string(address, name))
+    }
+
+    /// Returns the name of symbol `i`.
+    #[inline]
+    pub(crate) fn name(&self, i: u32) -> ThinCStr<'_> {
+        self.name_at(self.name_offset(i))
+    }
+
+    /// Returns the address of symbol `i`, as `kallsyms_symbol_value()`.
+    #[inline]
+    pub(crate) fn value(&self, i: u32) -> usize {
+        let value = match self {
+            Self::Copied(c) => c.entries.get(i as usize).map(|e| e.value),
+            Self::Lent(l) => l.syms.get(i as usize).map(|s| s.st_value as usize),
+        };
+        value.unwrap_or(0)
+    }
+
+    /// Returns the type letter of symbol `i`.
+    pub(crate) fn letter(&self, i: u32) -> u8 {
+        let letter = match self {
+            Self::Copied(c) => c.entries.get(i as usize).map(|e| e.letter),
+            Self::Lent(l) => l.letters.get(i as usize).copied(),
+        };
+        letter.unwrap_or(b'?')
+    }
+
+    /// Returns whether symbol `i` is defined in this table.
+    pub(crate) fn is_defined(&self, i: u32) -> bool {
+        match self {
+            Self::Copied(c) => c.entries.get(i as usize).is_some_and(|e| e.is_defined),
+            Self::Lent(l) => l
+                .syms
+                .get(i as usize)
+                .is_some_and(|s| s.st_shndx != SHN_UNDEF),
+        }
+    }
+}
+
+/// Symbols that are being copied.
+pub(crate) struct Copies {
+    entries: KVVec<Entry>,
+    names: KVVec<u8>,
+}
+
+impl Copies {
+    /// Allocates memory for `num` symbols.
+    ///
+    /// Context: May sleep.
+    pub(crate) fn with_capacity(num: usize) -> Result<Self, AllocError> {
+        Ok(Self {
+            entries: KVVec::with_capacity(num, GFP_KERNEL)?,
+            names: KVVec::new(),
+        })
+    }
+
+    /// Adds a symbol; `value` is [`None`] for one that is not defined.
+    ///
+    /// # Errors
+    ///
+    /// - `E2BIG` if the names take 4 GiB.
+    /// - `ENOMEM` if out of memory.
+    ///
+    /// Context: May sleep.
+    pub(crate) fn push(&mut self, name: &CStr, value: Option<usize>, letter: u8) -> Result {
+        let entry = Entry {
+            value: value.unwrap_or(0),
+            name: u32::try_from(self.names.len()).map_err(|_| E2BIG)?,
+            letter,
+            is_defined: value.is_some(),
+        };
+        self.names
+            .extend_from_slice(name.to_bytes_with_nul(), GFP_KERNEL)?;
+        self.entries.push(entry, GFP_KERNEL)?;
+        Ok(())
+    }
+
+    /// Returns the copied symbols.
+    ///
+    /// Context: May sleep.
+    pub(crate) fn finish(mut self) -> Result<Symbols> {
+        // The names have grown by doubling their memory.
+        let _ = self.names.shrink_to(0, GFP_KERNEL);
+        let names = StrTab::new(self.names.into()).ok_or(EINVAL)?;
+        Ok(Symbols::Copied(Copied {
+            entries: self.entries.into(),
+            names,
+        }))
+    }
+}
