@@ -122,6 +122,7 @@ static const struct {
 	{ "hooks", run_hooks },
 	{ "lookup", run_lookup },
 	{ "plugins", run_plugins },
+	{ "scale", run_scale },
 	{ "writers", run_writers },
 };
 
@@ -210,6 +211,7 @@ static void __exit modreg_bench_exit(void)
 	hooks_exit();
 	lookup_exit();
 	plugins_exit();
+	scale_exit();
 	variants_clear();
 }
 module_exit(modreg_bench_exit);

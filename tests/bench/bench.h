@@ -93,6 +93,10 @@ typedef int table_fn(const struct table *table, void *data);
 int each_table(const char *names, table_fn *fn, void *data);
 void plugins_exit(void);
 
+/* scale.c */
+int run_scale(struct seq_buf *out, int argc, char **argv);
+void scale_exit(void);
+
 /* writers.c */
 int run_writers(struct seq_buf *out, int argc, char **argv);
 

@@ -273,6 +273,47 @@ def hooks():
         file.write("0")
 
 
+def scale():
+    """Many small plugins, beside the kernel's own structures."""
+    most = 100000
+    ask(f"scale alloc {most}")
+    before = allocated()
+    ask(f"scale add {most}")
+    print(f"scale:memory\t{most}\tbytes={(allocated() - before) / most:.1f}")
+    ask(f"scale alloc {most}")
+    repeat(31, 1000)
+    measure("scale register")
+    for plugins in 1, 10, 100, 1000, 10000, most:
+        ask(f"scale add {plugins}")
+        ask("scale peers")
+        measure("scale region")
+        if plugins >= 1000:
+            measure("scale register")
+            repeat(15, 1000)
+            for number in 1, 1000:
+                if number < plugins:
+                    measure(f"scale remove {number}")
+                    if os.cpu_count() > 1:
+                        measure(f"scale stopped {number}")
+            repeat(31, 1000)
+            # What was removed has come to other places.
+            ask(f"scale alloc {most}")
+    ask("scale alloc 20000")
+    ask("scale add 20000 same")
+    measure("scale names")
+    measure("scale remove 1")
+    ask("scale alloc 10000")
+    measure("scale miss empty")
+    ask("scale add 10000")
+    measure("scale miss never")
+    ask("scale alloc 10000")
+    ask("scale add 10000 init")
+    measure("scale miss init")
+    ask("scale alloc 10000")
+    measure("scale miss gone")
+    ask("scale free")
+
+
 def writers():
     repeat(21, 1000)
     for plugins in 0, 1000:
@@ -284,4 +325,4 @@ def writers():
 prepare()
 for part in sys.argv[2:]:
     {"growth": growth, "real": real, "sizes": sizes, "everything": everything, "exports": exports,
-     "hooks": hooks, "writers": writers}[part]()
+     "hooks": hooks, "scale": scale, "writers": writers}[part]()
