@@ -213,18 +213,25 @@ result()
 	fi
 }
 
-# test_topic TOPIC: the body of a script that runs each case of the topic as one result
-test_topic()
+# run_topic TOPIC MORE: loads the modules and runs each case of the topic as one result
+#	MORE - number of results that the script reports after these
+run_topic()
 {
 	local name names
 	load modreg && load test_modreg || ktap_exit_fail_msg "cannot load the modules"
 	mapfile -t names < <(cases "$1")
 	ktap_print_header
-	ktap_set_plan $((${#names[@]} + 2))
+	ktap_set_plan $((${#names[@]} + 1 + $2))
 	result "test_modreg has cases for $1" test "${#names[@]}" -gt 0
 	for name in "${names[@]}"; do
 		result "$name" run_case "$name"
 	done
+}
+
+# test_topic TOPIC: the body of a script that runs each case of the topic as one result
+test_topic()
+{
+	run_topic "$1" 1
 	result "registry is empty, modules unload" eval 'empty plugins && empty kallsyms && unload_all'
 	ktap_finished
 }

@@ -29,15 +29,7 @@ release_plugin()
 	wait "$held" && empty plugins && empty kallsyms
 }
 
-load modreg && load test_modreg || ktap_exit_fail_msg "cannot load the modules"
-mapfile -t names < <(cases states)
-ktap_print_header
-ktap_set_plan $((${#names[@]} + 19))
-
-result "test_modreg has cases for states" test "${#names[@]}" -gt 0
-for name in "${names[@]}"; do
-	result "$name" run_case "$name"
-done
+run_topic states 18
 
 result "COMING plugin is held" hold_plugin coming Loading
 result "COMING plugin: plugins shows Loading and +" output_has_line "test_a 6144 0 - Loading $address \($external\+\)" plugins

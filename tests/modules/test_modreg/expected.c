@@ -122,7 +122,8 @@ static bool is_byte_readable(unsigned long addr)
 	char byte;
 
 	/* User-mode Linux repeats a fault in the area of vmalloc() for ever. */
-	if (IS_ENABLED(CONFIG_UML) && is_vmalloc_addr((void *)addr) && !vmalloc_to_page((void *)addr))
+	if (IS_ENABLED(CONFIG_UML) && is_vmalloc_addr((void *)addr) &&
+	    !vmalloc_to_page((void *)addr))
 		return false;
 	kasan_disable_current();
 	readable = !copy_from_kernel_nofault(&byte, (void *)addr, 1);

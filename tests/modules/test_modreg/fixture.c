@@ -95,6 +95,35 @@ void fixture_unregister(struct fixture *f)
 	f->plugin = NULL;
 }
 
+/*
+ * Registers up to n quiet plugins "many_00", …, each with size bytes of data from base on.
+ * Returns their number.
+ */
+unsigned int register_many(struct modreg_plugin **plugins, unsigned int n, unsigned long base,
+			   unsigned int size)
+{
+	unsigned int i;
+	char name[16];
+
+	for (i = 0; i < n; i++) {
+		const struct modreg_region region = { base + i * size, size };
+		const struct modreg_plugin_desc desc = {
+			.name = name,
+			.owner = THIS_MODULE,
+			.regions = &region,
+			.num_regions = 1,
+			.flags = MODREG_QUIET,
+		};
+
+		snprintf(name, sizeof(name), "many_%02u", i);
+		plugins[i] = modreg_register_plugin(&desc);
+		if (!check_eq(PTR_ERR_OR_ZERO(plugins[i]), 0))
+			break;
+		cond_resched();
+	}
+	return i;
+}
+
 bool find_symbol(const char *name, struct modreg_find_symbol_arg *fsa)
 {
 	*fsa = (struct modreg_find_symbol_arg){ .name = name, .gplok = true };

@@ -149,26 +149,10 @@ static void batch_case(const struct test_case *tc)
 	struct modreg_plugin **plugins = vcalloc(MANY, sizeof(*plugins));
 	void *memory = vmalloc(MANY * 16);
 	unsigned int i, n;
-	char name[16];
 
 	if (!check(plugins && memory))
 		goto free;
-	for (n = 0; n < MANY; n++) {
-		const struct modreg_region region = { (unsigned long)memory + 16 * n, 16 };
-		const struct modreg_plugin_desc desc = {
-			.name = name,
-			.owner = THIS_MODULE,
-			.regions = &region,
-			.num_regions = 1,
-			.flags = MODREG_QUIET,
-		};
-
-		snprintf(name, sizeof(name), "many_%05u", n);
-		plugins[n] = modreg_register_plugin(&desc);
-		if (!check_eq(PTR_ERR_OR_ZERO(plugins[n]), 0))
-			break;
-		cond_resched();
-	}
+	n = register_many(plugins, MANY, (unsigned long)memory, 16);
 	check_eq(modreg_unregister_plugins(plugins, n), 0);
 	for (i = 0; i < n; i++)
 		if (!check(!modreg_is_address((unsigned long)memory + 16 * i)))

@@ -75,25 +75,8 @@ static void hold_many_case(const struct test_case *tc)
 {
 	enum { MANY = 40 };
 	struct modreg_plugin *plugins[MANY];
-	struct fixture *f = fixture(0);
-	unsigned int i, n;
-	char name[16];
+	unsigned int i, n = register_many(plugins, MANY, fixture(0)->text, 8);
 
-	for (n = 0; n < MANY; n++) {
-		const struct modreg_region region = { f->text + 8 * n, 8, MODREG_TEXT };
-		const struct modreg_plugin_desc desc = {
-			.name = name,
-			.owner = THIS_MODULE,
-			.regions = &region,
-			.num_regions = 1,
-			.flags = MODREG_QUIET,
-		};
-
-		snprintf(name, sizeof(name), "many_%02u", n);
-		plugins[n] = modreg_register_plugin(&desc);
-		if (!check_eq(PTR_ERR_OR_ZERO(plugins[n]), 0))
-			break;
-	}
 	test_hold();
 	for (i = 0; i < n; i++)
 		check_eq(modreg_unregister_plugin(plugins[i]), 0);

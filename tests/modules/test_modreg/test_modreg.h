@@ -110,6 +110,8 @@ bool fixture_register(struct fixture *f);
 void fixture_unregister(struct fixture *f);
 void fixture_answers(struct fixture *f);
 void fixture_is_gone(struct fixture *f);
+unsigned int register_many(struct modreg_plugin **plugins, unsigned int n, unsigned long base,
+			   unsigned int size);
 unsigned int count_symbols(void);
 void set_exception(struct exception_table_entry *entry, unsigned long insn);
 bool find_symbol(const char *name, struct modreg_find_symbol_arg *fsa);
