@@ -9,6 +9,9 @@ export LC_ALL=C
 
 modreg=/sys/kernel/debug/modreg
 test_modreg=/sys/kernel/debug/test_modreg
+tracing=/sys/kernel/tracing
+livepatch=/sys/kernel/livepatch/modreg_livepatch
+enabled=/sys/module/modreg_kallsyms/parameters/enabled
 kmemleak=/sys/kernel/debug/kmemleak
 # The kernel's taint letters for an out-of-tree module; unsigned too, if the kernel checks signatures.
 external=O
@@ -35,6 +38,18 @@ load()
 	insmod "./$1.ko" "${@:2}"
 }
 
+# skip_without MODULE...: ends the script as skipped unless each of the modules was built
+skip_without()
+{
+	local module
+	for module; do
+		[[ ! -e $module.ko ]] || continue
+		ktap_print_header
+		ktap_skip_all "there is no $module for this kernel"
+		exit "$KSFT_SKIP"
+	done
+}
+
 # load_fails MODULE [PARAMETER...]: returns 0 if the kernel refuses the module
 #
 # The reason is in the kernel log only. Busybox' insmod would try a second time, so this one is kmod's.
@@ -49,12 +64,33 @@ loaded()
 	[[ -e /sys/module/$1 ]]
 }
 
-# unload_all: unloads every module that a test can have left
+# try COMMAND...: repeats the command until it succeeds, for 10 seconds at most
+try()
+{
+	local i
+	for ((i = 0; i < 100; i++)); do
+		! "$@" || return 0
+		sleep 0.1
+	done
+	return 1
+}
+
+# remove_livepatch: returns 0 if modreg_livepatch is unloaded; first switches it off
+remove_livepatch()
+{
+	[[ ! -e $livepatch ]] || echo 0 > "$livepatch/enabled"
+	try test ! -e "$livepatch" && rmmod modreg_livepatch
+}
+
+# unload_all: unloads every module that a test can have left, and ends a tracer
 unload_all()
 {
 	local module
+	# Lockdown refuses it.
+	[[ ! -e $tracing/current_tracer ]] || echo nop 2> /dev/null > "$tracing/current_tracer"
+	! loaded modreg_livepatch || remove_livepatch || return 1
 	[[ ! -e $test_modreg/release ]] || echo > "$test_modreg/release"
-	for module in modreg_examples test_modreg_owner test_modreg_odd test_modreg_rust test_modreg \
+	for module in modreg_company modreg_examples test_modreg_owner test_modreg_odd test_modreg_rust test_modreg \
 		modreg_sample_{jit,rust,c}; do
 		! loaded "$module" || rmmod "$module" || return 1
 	done
@@ -66,22 +102,11 @@ unload_all()
 # enable_kallsyms 0|1: throws the switch of modreg_kallsyms
 enable_kallsyms()
 {
-	echo "$1" 2> /dev/null > /sys/module/modreg_kallsyms/parameters/enabled
+	echo "$1" 2> /dev/null > "$enabled"
 }
 trap unload_all EXIT
 # A script that was killed at its time limit leaves its modules loaded.
 unload_all
-
-# try COMMAND...: repeats the command until it succeeds, for 10 seconds at most
-try()
-{
-	local i
-	for ((i = 0; i < 100; i++)); do
-		! "$@" || return 0
-		sleep 0.1
-	done
-	return 1
-}
 
 # log_mark: log and modreg_log begin here from now on
 log_mark()
@@ -130,6 +155,16 @@ output_lacks()
 	local regex=$1
 	shift
 	! "$@" 2>&1 | grep -xE "$regex" | sed 's/^/# unwanted: /' | grep .
+}
+
+# fails_with ERROR COMMAND...: returns 0 if the command fails and prints this error; shows what it prints
+# otherwise
+fails_with()
+{
+	local error=$1 output
+	shift
+	output=$("$@" 2>&1) && { echo "# it does not fail"; return 1; }
+	[[ $output = *": $error"* ]] || { printf '%s\n' "$output" | sed 's/^/# /'; return 1; }
 }
 
 # resolve QUESTION: writes the question to modreg's file and prints the answer from the same open file

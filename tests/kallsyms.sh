@@ -70,7 +70,7 @@ result "without hooks: the kernel knows nothing of run-time code" run_case off.k
 result "switch puts the hooks in" enable_kallsyms 1
 result "log tells how many functions are hooked" output_has_line 'modreg_kallsyms: enabled, functions=[56]' log
 result "ftrace shows each hooked function" output_is "$(log | sed -n 's/.*functions=//p')" \
-	eval "grep -c 'rust_modreg_kallsyms' /sys/kernel/tracing/enabled_functions"
+	eval "grep -c 'rust_modreg_kallsyms' $tracing/enabled_functions"
 for name in "${names[@]}"; do
 	result "$name" run_case "$name"
 done
@@ -95,6 +95,6 @@ result "module cannot be unloaded while the hooks are in" eval '! rmmod modreg_k
 rmmod "$jit"
 result "without the plugin the switch takes the hooks out" enable_kallsyms 0
 result "ftrace shows no hooked function any more" output_is 0 \
-	eval "grep -c 'rust_modreg_kallsyms' /sys/kernel/tracing/enabled_functions"
+	eval "grep -c 'rust_modreg_kallsyms' $tracing/enabled_functions"
 result "registry is empty, modules unload" eval 'empty plugins && empty kallsyms && unload_all'
 ktap_finished

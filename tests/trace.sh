@@ -7,7 +7,6 @@
 
 . "$(dirname "$0")/functions.sh"
 
-tracing=/sys/kernel/tracing
 [[ -e $tracing/trace ]] || mount -t tracefs tracefs "$tracing"
 
 # events: prints modreg's events, without task, processor and time

@@ -7,7 +7,6 @@
 
 . "$(dirname "$0")/functions.sh"
 
-tracing=/sys/kernel/tracing
 jit=modreg_sample_jit
 seen=/tmp/tracer
 
