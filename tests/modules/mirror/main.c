@@ -22,6 +22,10 @@
 
 #include "mirror.h"
 
+static bool register_all = true;
+module_param(register_all, bool, 0444);
+MODULE_PARM_DESC(register_all, "whether to register the loaded modules (Y)");
+
 struct kernel_functions kernel;
 
 LIST_HEAD(mirrored);
@@ -146,6 +150,8 @@ static int before_modreg(struct notifier_block *nb, unsigned long action, void *
 	struct module *mod = data;
 	struct mirrored *m;
 
+	if (!register_all)
+		return NOTIFY_DONE;
 	guard(mutex)(&mirror_lock);
 	m = find_mirrored(mod);
 	churn_begin(mod);
@@ -186,6 +192,8 @@ static int mirror_all(void)
 	struct module *mod;
 	int err = 0;
 
+	if (!register_all)
+		return 0;
 	list_for_each_entry_reverse(mod, kernel.modules, list) {
 		if (mod->state != MODULE_STATE_LIVE && mod != THIS_MODULE)
 			continue;
@@ -277,8 +285,8 @@ static struct dentry *dir;
 
 static int __init modreg_mirror_init(void)
 {
-	int err = find_kernel_functions(&kernel,
-					(void *)lookup_by_kprobe("kallsyms_lookup_name"));
+	unsigned long lookup = lookup_by_kprobe("kallsyms_lookup_name");
+	int err = find_kernel_functions(&kernel, (void *)lookup) ?: find_answers(lookup);
 
 	if (err)
 		return err;
@@ -293,6 +301,7 @@ static int __init modreg_mirror_init(void)
 	if (err)
 		goto undo_before;
 	dir = debugfs_create_dir("modreg_mirror", NULL);
+	debugfs_create_file("answers", 0400, dir, NULL, &answers_fops);
 	debugfs_create_file("ask", 0200, dir, NULL, &ask_fops);
 	debugfs_create_file("churn", 0200, dir, NULL, &churn_fops);
 	debugfs_create_file("table", 0400, dir, NULL, &table_fops);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Shared by the parts of modreg_mirror: main.c registers modules, questions.c asks about
- * modules that stay, churn.c about modules that come and go.
+ * modules that stay, churn.c about modules that come and go. answers.c asks the kernel alone.
  */
 #ifndef _MIRROR_H
 #define _MIRROR_H
@@ -46,10 +46,17 @@ enum uncompared {
 void count(enum kind kind, bool equal);
 void leave_out(enum uncompared why);
 
+/* One symbol in so many is asked about. */
+extern unsigned int every;
+
 /* Questions about modules that stay. All are asked under mirror_lock. */
 void ask_all(void);
 void ask_exports(void);
 void ask_coming(struct module *mod);
+
+/* The kernel's own answers. */
+int find_answers(unsigned long lookup);
+extern const struct file_operations answers_fops;
 
 /* Modules that come and go. */
 int churn_start(char *names);

@@ -8,7 +8,7 @@
 #include "mirror.h"
 
 /* The kernel scans all symbols of a module for one address, so a quick run asks about a part. */
-static unsigned int every = 1;
+unsigned int every = 1;
 module_param(every, uint, 0644);
 MODULE_PARM_DESC(every, "ask about each how-manyth symbol (1)");
 
