@@ -65,7 +65,7 @@ script()
 	dir=$(mktemp -d)
 	mkdir "$dir/modreg" "$dir/kselftest"
 	cp "$KSFT/kselftest/ktap_helpers.sh" "$dir/kselftest"
-	cp tests/*.sh "$dir/modreg"
+	cp tests/*.{sh,py} "$dir/modreg"
 	cp "$out"/tests/modules/*.ko "$dir/modreg"
 	find "$broken" -name '*.ko' -exec cp {} "$dir/modreg" \;
 	"$dir/modreg/$name"
