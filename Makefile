@@ -136,7 +136,7 @@ packages: ## make the Debian packages rust-kdir, modreg-dkms and modreg-dev in b
 	@scripts/packages
 
 .PHONY: test-packages
-test-packages: packages ## install the packages on a fresh system, boot its kernels: ends in 'N passed, N failed'
+test-packages: packages dkms-tarball ## install the packages on a fresh system, boot its kernels: ends in 'N passed, N failed'
 	@scripts/test-packages
 
 .PHONY: dkms-tarball
