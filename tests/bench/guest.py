@@ -291,7 +291,7 @@ def scale():
             measure("scale register")
             repeat(15, 1000)
             for number in 1, 1000:
-                if number < plugins:
+                if number <= plugins:
                     measure(f"scale remove {number}")
                     if os.cpu_count() > 1:
                         measure(f"scale stopped {number}")

@@ -3,7 +3,7 @@
 """Makes the table and the plots of the samples in a directory: report.py DIRECTORY
 
 samples-KIND-CPUS there is what tests/bench/guest.py printed: KIND is stock or um, CPUS how many
-CPUs that guest had. Writes table.md, which it prints too, lookup.png and scaling.png, and what
+CPUs that guest had. Writes table.md, which it prints too, lookup.png, region.png and scaling.png, and what
 these are drawn from.
 
 A ratio is taken of each repetition where both sides stand side by side, and of each pair where
@@ -48,6 +48,12 @@ def read():
 
 def column(guest, what, side):
     return [values[side] for _, values in samples.get(guest, {}).get(what, [])]
+
+
+def at(guest, what, plugins, side):
+    """The same, of the repetitions with so many plugins."""
+    repetitions = samples.get(guest, {}).get(what, [])
+    return [values[side] for param, values in repetitions if param == plugins]
 
 
 def param(guest, what):
@@ -130,7 +136,7 @@ def lookup_rows(guest, tables):
             ratio=faster)
     for name, table in tables:
         row(f"the same, {name}", where, "the floor: a flat array, in C",
-            *pair(f"floor:{table}", "floor"), most=1.5)
+            *pair(f"floor:{table}", "floor"), most=1.2 if guest == UM else 1.4)
     row("growth from 1,000 to 54,593 symbols in a plugin", where, "itself, 1,000",
         *pair("growth:small0:large0", "small", "large"), most=1.5)
     row("... as the floor grows", where, "the floor, 1,000",
@@ -160,8 +166,8 @@ def lookup_rows(guest, tables):
     row("... from 1 to 1,000 plugins", where, "itself, 1", column(guest, "nth:one*", "modreg"),
         column(guest, "nth:many*", "modreg"), apart=True)
     memory = column(guest, "memory", "bytes")
-    row("memory beyond the owner's tables, a symbol", where, "16 bytes",
-        [16.0] * len(memory), memory, most=1, show=size)
+    row("memory beyond the owner's tables, a symbol", where, "12 bytes",
+        [12.0] * len(memory), memory, most=1, show=size)
 
 
 def writer_rows():
@@ -232,6 +238,58 @@ def hook_rows():
         column(STOCK, "fixup", "module"), column(STOCK, "fixup", "plugin"), most=1.1)
 
 
+PLUGINS = 1, 10, 100, 1000, 10000, 100000
+
+
+def fastest(guest, plugins):
+    """The faster of the kernel's structures, and its name."""
+    peers = {"latched rbtree": at(guest, "scale:region", plugins, "latch"),
+             "maple tree": at(guest, "scale:region", plugins, "maple")}
+    return min(peers.items(), key=lambda peer: statistics.median(peer[1] or [0]))
+
+
+def scale_rows(guest):
+    """Many small plugins."""
+    where = under.get(guest[0], "User-mode Linux")
+    native = guest == UM
+    many = PLUGINS[-1]
+    for plugins in PLUGINS:
+        name, peer = fastest(guest, plugins)
+        row(f"region of an address, {plugins:,} plugins", where, name, peer,
+            at(guest, "scale:region", plugins, "modreg"), most=1 if native else 1.5)
+    for side in "oldest", "newest":
+        row(f"`plugin:name` of the {side} of 20,000 plugins with the same names", where,
+            "a name that one plugin alone has", column(guest, "scale:names", "unique"),
+            column(guest, "scale:names", side), most=2)
+    for plugins in 0, 1000, 10000, many:
+        row(f"register a plugin of one region and one symbol, {plugins:,} registered", where,
+            "`kmalloc`, list, latched rbtree under a mutex",
+            *(at(guest, "scale:register", plugins, side) for side in ("peer", "modreg")), most=5)
+    row(f"... from 0 to {many:,} registered", where, "itself, 0",
+        at(guest, "scale:register", 0, "modreg"), at(guest, "scale:register", many, "modreg"),
+        most=1.2, apart=True)
+    for num, most in (1, 1.2), (1000, 1.5):
+        for which in "oldest", "newest", "any":
+            what = f"remove {num:,} of {many:,} plugins in one call, {which}"
+            if not native:
+                row(f"{what}: the machine is stopped", where, "a `stop_machine()` that does nothing",
+                    *(at(guest, f"scale:stopped:{num}", many, side) for side in ("noop", which)),
+                    most=most)
+            row(f"{what}: the call", where, f"of {1000:,}",
+                *(at(guest, f"scale:remove:{num}", plugins, which) for plugins in (1000, many)),
+                most=3, apart=True)
+    row("remove the oldest of 20,000 plugins with the same names", where, "the newest",
+        *(at(guest, "scale:remove:1", 20000, side) for side in ("newest", "oldest")), most=2)
+    for side, what in ("gone", "10,000 regions that are gone"), ("init", "10,000 plugins"):
+        row(f"a miss above {what}", where, "a miss in an empty registry",
+            column(guest, "scale:miss:empty", "modreg"),
+            column(guest, f"scale:miss:{side}", "modreg"), most=1.2 if side == "gone" else None,
+            apart=True)
+    memory = column(guest, "scale:memory", "bytes")
+    row("memory of a plugin of one region and one symbol", where, "512 bytes",
+        [512.0] * len(memory), memory, most=1, show=size)
+
+
 def text():
     lines = [f"- {under[kind]}: Linux {kernels[kind]}" for kind in under]
     lines.append(f"- CPUs: the guests' share the {os.cpu_count()} real ones; with more than those, "
@@ -300,6 +358,34 @@ plot {', '.join(curves)}
 """)
 
 
+def plot_region():
+    sides = (("latch", "latched rbtree", "#c0392b"), ("maple", "maple tree", "#d09020"),
+             ("modreg", "modreg_is_address()", "#2060b0"))
+    curves = []
+    for guest, dash in (STOCK, 1), (UM, 2):
+        dat, lines = f"region-{guest[0]}.dat", []
+        for side, title, color in sides:
+            series = [(side, plugins, *quartiles(values)) for plugins in PLUGINS
+                      if (values := at(guest, "scale:region", plugins, side))]
+            lines += series
+            if series:
+                curves.append(curve(dat, side, f"{title}, {under[guest[0]]}", color, dash))
+        write_dat(dat, ("side", "plugins", "low", "median", "high"), lines)
+    kernel = ", ".join(f"Linux {kernels[kind]} under {under[kind]}" for kind in under)
+    gnuplot(f"""
+set terminal pngcairo size 1000,750 font 'sans,12'
+set output 'region.png'
+set title "The region of an address, by the number of plugins\\n\
+{{/*0.8 {kernel}; median and quartiles}}"
+set bmargin 10
+set xlabel 'plugins'
+set ylabel 'one search'
+set format x '%.0f'
+set xrange [0.8:130000]
+plot {', '.join(curves)}
+""")
+
+
 def plot_scaling():
     lines = []
     for kind, cpus in sorted(samples):
@@ -342,9 +428,12 @@ lookup_rows(STOCK, [(name, name) for name in ("kvm", "xfs", "amdgpu")])
 lookup_rows(UM, [(f"as large as {name}", f"modreg_symbols_{symbols}")
                  for name, symbols in (("kvm", 8050), ("xfs", 23712), ("amdgpu", 54593))])
 writer_rows()
+scale_rows(STOCK)
+scale_rows(UM)
 hook_rows()
 with open(f"{DIR}/table.md", "w") as table:
     table.write(text())
 print(text(), end="")
 plot_lookup()
+plot_region()
 plot_scaling()

@@ -105,13 +105,32 @@ static unsigned long address(unsigned int place)
 	return (unsigned long)many.memory + place * SPACING;
 }
 
+/* The array has room for a while; then it starts anew. */
+static void rewind(void)
+{
+	unsigned int i, n = 0;
+
+	for (i = many.head; i < many.tail; i++) {
+		if (many.plugins[i]) {
+			many.where[n] = many.where[i];
+			many.plugins[n++] = many.plugins[i];
+		}
+	}
+	memset(many.plugins + n, 0, (many.tail - n) * sizeof(*many.plugins));
+	many.head = 0;
+	many.tail = n;
+}
+
 static void many_free(void)
 {
-	unsigned int i;
+	unsigned int i, n;
 
-	for (i = many.head; i < many.tail; i++)
-		if (many.plugins[i])
-			modreg_unregister_plugin(many.plugins[i]);
+	rewind();
+	for (i = 0; i < many.tail; i += n) {
+		n = min(many.tail - i, 1000);
+		modreg_unregister_plugins(many.plugins + i, n);
+		cond_resched();
+	}
 	for (i = 0; i < many.num_peers; i++) {
 		latch_tree_erase(&many.peers[i]->node, &latched, &peer_ops);
 		list_del_rcu(&many.peers[i]->list);
@@ -330,8 +349,9 @@ static int run_miss(struct seq_buf *out, const char *label)
 static int run_same_names(struct seq_buf *out)
 {
 	char names[3][2 * MODREG_NAME_LEN];
-	struct question questions[3] = { };
-	struct asker askers[3] = { };
+	/* Too large for the stack. */
+	static struct question questions[3];
+	static struct asker askers[3];
 	struct leg legs[] = {
 		{ "unique", ask_name, &askers[0] }, { "oldest", ask_name, &askers[1] },
 		{ "newest", ask_name, &askers[2] },
@@ -352,7 +372,7 @@ static int run_same_names(struct seq_buf *out)
 	return compare(out, "scale:names", many.num, NULL, legs, ARRAY_SIZE(legs));
 }
 
-static int run_names(struct seq_buf *out)
+static noinline_for_stack int run_names(struct seq_buf *out)
 {
 	const struct modreg_region region = {
 		.base = address(many.free[0]), .size = SPACING / 2, .flags = MODREG_TEXT,
@@ -466,23 +486,6 @@ static void choose(enum which which, struct modreg_plugin **chosen, unsigned int
 		many.plugins[at] = NULL;
 		many.num--;
 	}
-}
-
-/* The array has room for a while; then it starts anew. */
-static int rewind(void)
-{
-	unsigned int i, n = 0;
-
-	for (i = many.head; i < many.tail; i++) {
-		if (many.plugins[i]) {
-			many.where[n] = many.where[i];
-			many.plugins[n++] = many.plugins[i];
-		}
-	}
-	memset(many.plugins + n, 0, (many.tail - n) * sizeof(*many.plugins));
-	many.head = 0;
-	many.tail = n;
-	return 0;
 }
 
 static int remove_some(enum which which, unsigned int num, bool watched, u64 *ns,
