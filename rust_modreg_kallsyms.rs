@@ -37,7 +37,7 @@ module! {
 
 type ModregKallsyms = exit::Module<State>;
 
-/// What the switch has put in pins the module: there is nothing left when it goes.
+/// The hooks pin the module, so none is left when it is unloaded.
 struct State;
 
 impl exit::Body for State {

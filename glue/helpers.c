@@ -89,7 +89,7 @@ void rust_helper_list_del_rcu(struct list_head *entry)
 	list_del_rcu(entry);
 }
 
-/* Only on x86 do modules have an area of their own. */
+/* Modules have their own area on x86 only. */
 bool rust_helper_may_be_module(unsigned long addr)
 {
 	return !IS_ENABLED(CONFIG_X86_64) || (addr >= MODULES_VADDR && addr < MODULES_END);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * modreg_kallsyms: static calls and a parameter with a callback, for which the kernel crate
- * has no form.
+ * modreg_kallsyms: static calls and a parameter with a callback, which the kernel crate
+ * lacks.
  */
 
 #include <linux/kstrtox.h>

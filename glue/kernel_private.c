@@ -43,8 +43,8 @@ unsigned long rust_helper_ex_to_fixup(const struct exception_table_entry *entry)
 }
 
 /*
- * arch/x86/mm/extable.c: fixup_exception(). Types whose handlers make sense outside of the
- * kernel's own code; some others end in BUG().
+ * arch/x86/mm/extable.c: fixup_exception(). Returns whether the type's handler works outside
+ * of the kernel's own code; some handlers end in BUG().
  */
 bool rust_helper_ex_type_is_general(const struct exception_table_entry *entry)
 {
@@ -177,8 +177,8 @@ bool rust_helper_has_kernel_symbol(unsigned long addr)
 }
 
 /*
- * init/main.c: do_one_initcall(), what it does behind the call. The caller could sleep
- * before, with that preemption count. Returns whether all is as it was.
+ * init/main.c: do_one_initcall(), the part after the call. Before it the caller could sleep,
+ * with that preemption count. Returns whether the context has not changed.
  */
 bool rust_helper_restore_context(int count)
 {
@@ -194,8 +194,8 @@ bool rust_helper_restore_context(int count)
 }
 
 /*
- * kernel/stop_machine.c: stop_machine(), what it may wait for. Lockdep is told where the
- * machine may be stopped, even if it is not.
+ * kernel/stop_machine.c: stop_machine(), its locks only. Lockdep sees each call that may
+ * stop the machine, even if it does not.
  */
 void rust_helper_might_stop_machine(void)
 {
@@ -206,7 +206,7 @@ void rust_helper_might_stop_machine(void)
 	}
 }
 
-/* lib/vsprintf.c: restricted_pointer(). Whether %pK shows an address to such credentials. */
+/* lib/vsprintf.c: restricted_pointer(). Returns whether %pK shows addresses to @cred. */
 static bool pointer_is_shown(const struct cred *cred)
 {
 	const struct cred *old = override_creds(cred);
@@ -218,8 +218,8 @@ static bool pointer_is_shown(const struct cred *cred)
 }
 
 /*
- * kernel/ksyms_common.c: kallsyms_show_value(), of the caller, who is capable of CAP_SYSLOG
- * or not. An error if there is no memory.
+ * kernel/ksyms_common.c: kallsyms_show_value() for the current process. @capable: whether it
+ * has CAP_SYSLOG. Returns -ENOMEM if there is no memory.
  */
 int rust_helper_kallsyms_show_value(bool capable)
 {
@@ -228,11 +228,11 @@ int rust_helper_kallsyms_show_value(bool capable)
 
 	if (!cred)
 		return -ENOMEM;
-	/* Where kptr_restrict is 1, a process must have the user that it was started by. */
+	/* If kptr_restrict is 1, the process must have the user that started it. */
 	cred->uid = KUIDT_INIT(__kuid_val(cred->euid) ^ 1);
 	cap_clear(cred->cap_effective);
 	if (pointer_is_shown(cred)) {
-		/* It is 0. As kallsyms_for_perf(). */
+		/* kptr_restrict is 0. As kallsyms_for_perf(). */
 		shown = capable;
 #ifdef CONFIG_PERF_EVENTS
 		if (!shown) {

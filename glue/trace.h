@@ -2,11 +2,11 @@
 /*
  * Tracepoints for the life of a plugin, in /sys/kernel/tracing/events/modreg.
  *
- * A follower can keep a map of its own by them: the regions and the symbols of a plugin come
- * first, plugin_register says that they count, and the generation tells two plugins of one
- * name apart. If its symbols are replaced, the new ones come first, and plugin_replace says
- * that they count and the old ones do not. All but the regions and the symbols are traced under the registry's lock, so
- * their order is that of the changes.
+ * A tool can keep a map of all plugins by them: the regions and the symbols of a plugin come
+ * first, plugin_register publishes them, and the generation tells two plugins of one name
+ * apart. If symbols are replaced, the new ones come first, and plugin_replace puts them in the
+ * place of the old ones. All but the regions and the symbols are traced under the registry's
+ * lock, so their order is that of the changes.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM modreg

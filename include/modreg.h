@@ -192,11 +192,15 @@ struct modreg_plugin_desc {
  * * -EINVAL - @desc or one of its members is missing or malformed: no or bad name,
  *   no owner, no regions, a region that is empty or wraps, own regions that overlap,
  *   unknown flags, a count without a table, @symbols beside @symtab, a string
- *   table without a final NUL, exception entries out of order
+ *   table without a final NUL, exception entries out of order, a parameter without
+ *   @ops; for a region outside of the owner also an address in the user half, or an
+ *   exception entry of a type for the kernel's own code
  * * -ENAMETOOLONG - a name is too long
  * * -E2BIG - a count is beyond its limit
  * * -ERANGE - a symbol or an exception entry lies outside the regions
- * * -EEXIST - the name is taken, or a region overlaps another plugin's
+ * * -EEXIST - the name is taken, or a region overlaps another plugin's or has symbols of
+ *   the kernel's own
+ * * -EFAULT - a text region outside of the owner cannot be read
  * * -ENODEV - @desc->owner is unloading
  * * -ENOENT - @desc->args names an unknown parameter
  * * -EDEADLK - called where sleeping is not allowed
@@ -231,15 +235,16 @@ struct modreg_plugin *modreg_register_module(struct module *mod,
  *
  * The plugin becomes GOING, its exit callback is called, and it is unlinked under
  * stop_machine(). No reader on any CPU uses it then, nor what it has borrowed.
- * Readers are waited for, callers are not: whoever runs the plugin's code, or may call it,
- * is for the owner to stop before. An owner that is LIVE cannot be unloaded while the exit
+ * This waits for readers, not for threads that run the plugin's code: before, the owner
+ * ends these and removes callbacks into it. A LIVE owner cannot be unloaded while the exit
  * callback runs.
  *
- * An owner that is unloaded with plugins still registered loses them at its
- * MODULE_STATE_GOING event, with a warning; their exit callbacks are not called. A module
- * notifier that has registered plugins for others unregisters them at that event, if its
- * priority is above INT_MIN. A module whose load a notifier refuses loses its plugins
- * before the other notifiers are told. @plugin stays valid then, and this returns -ENODEV.
+ * If an owner is unloaded with plugins registered, modreg removes them at its
+ * MODULE_STATE_GOING event, with a warning and without a call of their exit callbacks. A
+ * module notifier that registers plugins for other modules unregisters them at that event;
+ * its priority must be above INT_MIN. If a notifier refuses the load of a module, modreg
+ * removes that module's plugins before other notifiers see the event. In both cases
+ * @plugin stays valid, and this returns -ENODEV.
  *
  * Follows delete_module(2) and free_module(), as they were until Linux 3.19.
  *

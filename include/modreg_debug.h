@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * modreg for debuggers: where the registry is, live or in a dump, and how it is laid out.
+ * modreg for debuggers: the place and the layout of the registry, live or in a dump.
  *
  * The symbol modreg_debug_info in modreg leads to everything. The structures behind it are
- * Rust's and change; what it says about them is computed by the compiler that lays them out.
- * tools/modreg_debug.py reads it.
+ * Rust's and change; the compiler that lays them out computes the offsets here.
+ * tools/modreg_debug.py reads them.
  *
- * This is no interface of the kernel's code, which asks by the functions of modreg.h.
+ * This is not for the kernel's code, which calls the functions of modreg.h.
  */
 #ifndef _MODREG_DEBUG_H
 #define _MODREG_DEBUG_H
 
 #include <linux/types.h>
 
-/* "modr"; of another version, only the first three members are as here. */
+/* "modr". Another version shares only the first three members. */
 #define MODREG_DEBUG_MAGIC 0x72646f6d
 #define MODREG_DEBUG_VERSION 1
 
 /**
  * struct modreg_debug_symbols - the layout of a plugin's symbols, in one of their forms
- * @table: in the symbols: a pointer to an array of symbols. As all that follow, but where it is
- *	said, this is an offset in bytes.
- * @num: an unsigned long, how many.
+ * @table: in the symbols: a pointer to an array of symbols. This and the members below are
+ *	offsets in bytes, unless they say otherwise.
+ * @num: an unsigned long, their number.
  * @strings: a pointer to their names.
  * @strings_size: an unsigned long, bytes of all names.
  * @types: a pointer to their letters as in nm(1), one byte each; 0 if a symbol has its own.
@@ -48,8 +48,8 @@ struct modreg_debug_symbols {
  * @version: MODREG_DEBUG_VERSION.
  * @size: bytes of this structure; later ones add members at its end.
  * @plugins: address of the list of plugins, a struct list_head, newest first.
- * @node_plugin: in a node of that list: a pointer to the plugin. As all that follow, but
- *	where it is said, this is an offset in bytes.
+ * @node_plugin: in a node of that list: a pointer to the plugin. This and the members
+ *	below are offsets in bytes, unless they say otherwise.
  * @plugin_name: in a plugin: its name, a string in an array of @plugin_name_size bytes.
  * @plugin_name_size: bytes.
  * @plugin_generation: a u64 that no other plugin has or had.
@@ -58,13 +58,13 @@ struct modreg_debug_symbols {
  * @plugin_tables: a pointer to its tables; NULL before it is published, and once it is
  *	unlinked.
  * @plugin_regions: a pointer to an array of regions.
- * @plugin_num_regions: an unsigned long, how many.
- * @tables_is_init: in the tables: a u8, whether the init regions are there still.
+ * @plugin_num_regions: an unsigned long, their number.
+ * @tables_is_init: in the tables: a u8, whether the plugin still has its init regions.
  * @tables_symbols: a pointer to the symbols.
- * @tables_visible: a pointer to the numbers of those symbols that readers see; NULL where that
- *	is all.
+ * @tables_visible: a pointer to the numbers of the symbols that readers see; NULL if they
+ *	see all.
  * @visible_numbers: in what that leads to: a pointer to an array of u32.
- * @visible_num: an unsigned long, how many.
+ * @visible_num: an unsigned long, their number.
  * @region_size: bytes of a region in the array.
  * @region_base: in a region: an unsigned long, its first address.
  * @region_length: an unsigned long, its bytes.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Foreign regions: those that lie outside of their plugin's owner, so that the kernel asks modreg
-//! about them where `modreg_kallsyms` makes it.
+//! Foreign regions: those that lie outside of their plugin's owner.
+//!
+//! The kernel asks modreg about them while `modreg_kallsyms` is enabled.
 
 use crate::{
     modreg::{
@@ -30,8 +31,10 @@ use kernel::{
     },
 };
 
-/// Bytes behind the code that must be readable too: perf decodes the instruction at any address of a
-/// text region in an NMI, and one has at most 15 bytes (`branch_type()`).
+/// The number of bytes after the code that must be readable too.
+///
+/// perf decodes the instruction at any address of a text region in an NMI (`branch_type()`), and an
+/// instruction has at most 15 bytes.
 const ROOM: usize = 16;
 
 /// The bounds of all foreign regions, as `struct modreg_bounds` of `include/modreg.h`.
@@ -48,7 +51,7 @@ static modreg_foreign_bounds: Bounds = Bounds {
     high: Atomic::new(0),
 };
 
-/// How many plugins have foreign regions, and how many of those have exception entries.
+/// The number of plugins with foreign regions, and of those with exception entries too.
 static COUNTS: (Atomic<usize>, Atomic<usize>) = (Atomic::new(0), Atomic::new(0));
 
 /// Whether the kernel asks modreg.
@@ -65,9 +68,9 @@ pub(crate) struct Foreign {
 ///
 /// # Errors
 ///
-/// - `EINVAL` where it reaches into the user half of the address space.
-/// - `EEXIST` where the kernel has symbols of its own there.
-/// - `EFAULT` where code, or a byte of the 16 behind it, cannot be read.
+/// - `EINVAL` if it reaches into the user half of the address space.
+/// - `EEXIST` if the kernel has its own symbols there.
+/// - `EFAULT` if code, or one of the 16 bytes after it, cannot be read.
 ///
 /// Context: May sleep.
 pub(crate) fn check(region: &mut Region, owner: &Module) -> Result<(), Refusal> {
@@ -114,7 +117,7 @@ pub(crate) fn add(
     foreign
 }
 
-/// Counts off a plugin that no reader can find any more.
+/// Undoes [`add`] for a plugin that no reader can find any more.
 pub(crate) fn remove(foreign: Foreign, _held: &mut Held<'_, LOCK>) {
     count(foreign, |n, by| n.wrapping_sub(by));
     if foreign.regions && COUNTS.0.load(Relaxed) == 0 {
@@ -136,11 +139,11 @@ pub(crate) fn is_hooked() -> bool {
     HOOKED.load(Relaxed)
 }
 
-/// Notes that the kernel asks modreg, or that it is about to do so no more.
+/// Notes that the kernel asks modreg, or that it is about to end that.
 ///
 /// # Errors
 ///
-/// The number of plugins whose fixups the kernel would not find then.
+/// The number of plugins whose fixups the kernel would no longer find.
 pub(crate) fn set_hooked(hooked: bool, _held: &mut Held<'_, LOCK>) -> Result<(), usize> {
     let fixups = COUNTS.1.load(Relaxed);
     if !hooked && fixups != 0 {

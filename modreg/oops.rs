@@ -86,8 +86,8 @@ fn print_address(what: &str, addr: usize, returns: bool, guard: &PreemptGuard) {
 /// Completes the kernel's own report on an oops or a panic.
 ///
 /// Logs the faulting instruction and the words on the stack that lie in plugins, then the plugins.
-/// What plugins have borrowed is read as memory that may not be there, since it may be the cause.
-/// A fault in here all the same is not reported in turn: each CPU makes one report at a time.
+/// Borrowed memory is read as memory that may be unmapped, since it may be the cause of the oops. A
+/// fault in this function is not reported: each CPU makes one report at a time.
 pub(crate) struct Report;
 
 static REPORT: Section = Section::new();

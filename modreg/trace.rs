@@ -2,8 +2,7 @@
 
 //! Tracepoints.
 //!
-//! `glue/trace.h` defines them, and says what a follower can make of them. A tracepoint that is off
-//! costs a no-operation.
+//! `glue/trace.h` defines and explains them. A tracepoint that is off costs a no-operation.
 
 use crate::modreg::{
     bindings::{
@@ -71,7 +70,7 @@ macro_rules! trace {
 
 /// Traces the regions of a plugin, and the symbols that readers will find in it while it is COMING.
 ///
-/// `core` are the tables for the LIVE state, if they are others: what they lack is flagged as init.
+/// `core` are the tables for the LIVE state, if they differ: what they lack is flagged as init.
 #[inline]
 pub(crate) fn plugin_content(plugin: &Plugin, full: &Tables, core: Option<&Tables>) {
     if enabled!(plugin_region) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Functions between Rust and C: those of `glue/kallsyms.h`, and of `include/modreg.h` for this module.
+//! Functions between Rust and C: of `glue/kallsyms.h`, and of `include/modreg.h` for this module.
 
 use super::switch;
 use crate::modreg::bindings as modreg_sys;

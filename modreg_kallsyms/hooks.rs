@@ -2,11 +2,11 @@
 
 //! The functions that are hooked, and what answers in their place.
 //!
-//! A plugin that a question was about may go before the replacement asks for it. Then the answer is
-//! the kernel's 'none', as the kernel's function would give it for memory that no module owns.
+//! A plugin may be unregistered between the check and the replacement. The answer is then that of the
+//! kernel's function for memory that no module owns.
 //!
-//! This is a C boundary: the replacements get the kernel's own pointers, and hand them on to
-//! modreg's functions, which take the same.
+//! This is a C boundary: the replacements pass the kernel's own pointers to modreg's functions, which
+//! take the same.
 
 use super::{
     ffi::{
@@ -45,7 +45,8 @@ fn may_be_foreign(call: &Call<'_>) -> bool {
 
 /// Returns whether the call's argument is an address about which the kernel has no answer.
 ///
-/// Where no module can be, the replacement's 'none' is the kernel's, so nothing is looked up twice.
+/// If no module can lie there, the replacement's "not found" equals the kernel's, so this looks
+/// nothing up.
 #[inline(always)]
 fn is_foreign(call: &Call<'_>, _guard: &PreemptGuard) -> bool {
     let addr = call.argument();
@@ -88,7 +89,7 @@ replace_function! {
     },
 }
 
-/// Returns a build id of zeros where the kernel prints one, for it warns where there is none.
+/// Returns a build id of zeros if the kernel prints build ids, since it warns if there is none.
 fn build_id() -> *const u8 {
     #[cfg(CONFIG_STACKTRACE_BUILD_ID)]
     return BUILD_ID.as_ptr();
@@ -111,8 +112,8 @@ replace_function! {
 replace_function! {
     /// The unwinder, and with it stack traces and perf's call chains.
     ///
-    /// Left out where the unwinder follows frame pointers: there the answer makes a trace reliable,
-    /// which livepatch builds on.
+    /// Left out if the unwinder follows frame pointers: the answer would mark a trace as reliable, on
+    /// which livepatch relies.
     pub(super) struct IsModuleTextAddress;
 
     fn is_module_text_address(addr: c_ulong) -> bool;
@@ -123,7 +124,7 @@ replace_function! {
 }
 
 replace_function! {
-    /// The fault handlers: a fault with an exception entry goes on at its fixup.
+    /// The fault handlers: a fault with an exception entry continues at its fixup.
     pub(super) struct SearchModuleExtables;
 
     fn search_module_extables(addr: c_ulong) -> *const bindings::exception_table_entry;
@@ -135,7 +136,7 @@ replace_function! {
 }
 
 replace_function! {
-    /// `/proc/kallsyms` and BPF's iterator: plugins' symbols come behind the modules'.
+    /// `/proc/kallsyms` and BPF's iterator: plugins' symbols follow the modules'.
     pub(super) struct ModuleGetKallsym;
 
     fn module_get_kallsym(
@@ -155,10 +156,10 @@ replace_function! {
 }
 
 replace_function! {
-    /// The kernel by name: `plugin:name`, where it has no module of that name.
+    /// The kernel's lookups by name: `plugin:name`, if it has no module of that name.
     ///
-    /// A bare name is the kernel's alone, for a plugin's could satisfy BPF's search for a kernel
-    /// function; and so is a module's `__this_module`, which BTF asks for.
+    /// A name without a colon is never looked up in plugins, since that could satisfy BPF's search
+    /// for a kernel function; nor is `__this_module` of a module, which BTF asks for.
     pub(super) struct ModuleKallsymsLookupName;
 
     fn module_kallsyms_lookup_name(name: *const c_char) -> c_ulong;

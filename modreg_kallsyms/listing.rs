@@ -24,11 +24,13 @@ use kernel::{
     },
 };
 
-/// How many symbols all modules had when somebody last counted.
+/// The number of symbols of all modules when it was last counted.
 static TOTAL: Atomic<u32> = Atomic::new(0);
 
-/// Finds the functions that replacements call themselves. They are called directly, by static calls:
-/// where a function's address is never taken, its entry is closed to indirect calls.
+/// Finds the functions that replacements call.
+///
+/// They are called by static calls, which are direct: if the kernel never takes a function's address,
+/// its entry refuses indirect calls.
 ///
 /// Context: May sleep.
 pub(super) fn find_originals() -> Result {
@@ -70,10 +72,10 @@ fn modules_have(n: u32) -> bool {
     err == 0
 }
 
-/// Returns how many symbols all modules have, where number `beyond` is none of theirs.
+/// Returns the number of symbols of all modules, which have no symbol `beyond`.
 ///
-/// Mostly as many as last time, which two questions show; else bisects. While modules come and go,
-/// the number is of some moment in between.
+/// Two questions tell whether the number is that of the last time, as it mostly is; otherwise this
+/// bisects. While modules come and go, the number is that of some moment in between.
 fn modules_total(beyond: u32) -> u32 {
     let last = TOTAL.load(Relaxed).min(beyond);
     let is_last = |n: u32| !modules_have(n) && n.checked_sub(1).is_none_or(modules_have);
@@ -121,7 +123,7 @@ pub(super) unsafe fn get_kallsym(
         unsafe { modreg_sys::modreg_get_kallsym(n, value, letter, name, module_name, exported) };
     // SAFETY: As above; the value was written where there is no error.
     if err == 0 && !is_foreign_address(unsafe { *value }) {
-        // In its owner's memory it has been listed. The kernel passes nameless symbols by.
+        // A symbol in the owner's memory was listed already. The kernel skips symbols without name.
         // SAFETY: As above.
         unsafe { *name = 0 };
     }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The switch `enabled`, which puts the hooks in and takes them out.
+//! The switch `enabled`, which adds the hooks and removes them.
 //!
-//! Unloading cannot do that, since ftrace may refuse to take a hook out. So the hooks pin the module,
-//! as livepatch's do.
+//! Unloading cannot remove them, since ftrace may refuse to. So the hooks pin the module, as
+//! livepatch's do.
 
 #[cfg(all(CONFIG_X86, not(CONFIG_UNWINDER_FRAME_POINTER)))]
 use super::hooks::IsModuleTextAddress;
@@ -32,11 +32,11 @@ use crate::primitives::{
 use kernel::prelude::*;
 
 kernel::sync::global_lock! {
-    // SAFETY: `ffi::start()` initializes it before the parameter's lock lets anybody write.
+    // SAFETY: `ffi::start()` initializes it before the parameter's lock allows a write.
     pub(super) unsafe(uninit) static HOOKS: Mutex<KVec<Registration>> = KVec::new();
 }
 
-/// Starts the switch: puts the hooks in, unless the module was loaded with `enabled=0`.
+/// Starts the switch: adds the hooks, unless the module was loaded with `enabled=0`.
 ///
 /// # Errors
 ///
@@ -46,14 +46,14 @@ kernel::sync::global_lock! {
 pub(crate) fn init() -> Result {
     listing::find_originals()?;
     match start() {
-        // A hook that cannot be taken out leads to this module, which must stay then; the log has said
-        // so.
+        // A hook that cannot be removed leads to this module, which must stay loaded then. The log
+        // says so.
         Err(_) if !HOOKS.lock().is_empty() => Ok(()),
         started => started,
     }
 }
 
-/// Puts `H` in, or logs why that is impossible.
+/// Adds `H`, or logs the error.
 fn put_in<H: Hook>(hooks: &mut KVec<Registration>) -> Result {
     hooks.reserve(1, GFP_KERNEL)?;
     match ftrace::register::<H>() {
@@ -68,11 +68,11 @@ fn put_in<H: Hook>(hooks: &mut KVec<Registration>) -> Result {
     }
 }
 
-/// Takes all hooks out.
+/// Removes all hooks.
 ///
 /// # Errors
 ///
-/// `ENODEV` where ftrace has switched itself off: what is still in goes on answering.
+/// `ENODEV` if ftrace has disabled itself: the hooks that are left still answer.
 fn take_out(hooks: &mut KVec<Registration>) -> Result {
     while let Some(hook) = hooks.pop() {
         match hook.unregister() {
@@ -113,7 +113,7 @@ fn put_all_in(hooks: &mut KVec<Registration>) -> Result {
 pub(super) fn enable() -> Result {
     let mut hooks = HOOKS.lock();
     if let Err(e) = put_all_in(&mut hooks) {
-        // Where this fails too, the hooks pin the module, and answer.
+        // If this fails too, the hooks pin the module, and answer.
         take_out(&mut hooks)?;
         return Err(e);
     }
@@ -122,11 +122,11 @@ pub(super) fn enable() -> Result {
     Ok(())
 }
 
-/// Leaves the kernel to itself again.
+/// Makes the kernel ask modreg no longer.
 ///
 /// # Errors
 ///
-/// `EBUSY` where a plugin's fixups depend on the hooks, `ENODEV` where ftrace has switched itself off.
+/// `EBUSY` if a plugin's fixups depend on the hooks, `ENODEV` if ftrace has disabled itself.
 ///
 /// Context: May sleep.
 pub(super) fn disable() -> Result {

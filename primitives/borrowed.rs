@@ -22,7 +22,7 @@ use kernel::prelude::*;
 /// ```
 /// static LETTERS: [u8; 3] = *b"tdb";
 ///
-/// // SAFETY: A static is valid for ever, and this one does not change.
+/// // SAFETY: `LETTERS` is a static that does not change.
 /// let letters = unsafe { Borrowed::new(LETTERS.as_ptr(), LETTERS.len()) };
 /// assert_eq!(letters.first(), Some(&b't'));
 ///

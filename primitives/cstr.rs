@@ -4,8 +4,8 @@
 //!
 //! C header: [`include/linux/string.h`](srctree/include/linux/string.h)
 //!
-//! These are for tables of names, which are compared and copied far more often than measured. Where
-//! the length is known, use [`CStr`].
+//! These are for tables of names, which are compared and copied far more often than measured. If the
+//! length is known, use [`CStr`].
 
 use super::{
     borrowed::Borrowed,
@@ -103,7 +103,7 @@ impl<'a> ThinCStr<'a> {
 
     /// Returns whether the string consists of letters, digits and punctuation of ASCII.
     ///
-    /// Others cannot be printed as they are, or break a line into other columns.
+    /// Other bytes cannot be printed as they are, or would add columns to a line.
     pub(crate) fn is_graphic(self) -> bool {
         self.to_cstr().to_bytes().iter().all(u8::is_ascii_graphic)
     }

@@ -83,8 +83,8 @@ unsafe trait Undoes {}
 // SAFETY: `_undo` and `_callbacks` do so when they are dropped.
 unsafe impl<B: Body> Undoes for Module<B> {}
 
-// `module!` calls the type that it is given `LocalModule`. So where these primitives are used, the
-// module is a `Module`, or it does not compile. The reference is no module.
+// `module!` gives the module's type the name `LocalModule`. So a crate that uses these primitives
+// does not compile unless its module is a `Module`. The reference is no module.
 #[cfg(not(doc))]
 const _: fn() = || {
     fn undoes<M: Undoes>() {}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Hashes of strings that others choose.
+//! Keyed hashes of strings.
 //!
 //! C header: [`include/linux/siphash.h`](srctree/include/linux/siphash.h)
 
@@ -16,7 +16,9 @@ use kernel::{
     },
 };
 
-/// A secret key, without which nobody can choose strings of one hash, as `hsiphash_key_t`.
+/// A secret key for hashes of untrusted strings, as `hsiphash_key_t`.
+///
+/// Without the key, strings cannot be chosen to have one hash.
 ///
 /// # Examples
 ///
@@ -34,7 +36,9 @@ impl HashKey {
         Self([const { Atomic::new(0) }; 2])
     }
 
-    /// Makes the key secret, as `get_random_bytes()`. Hashes from before are void.
+    /// Draws a secret key, as `get_random_bytes()`.
+    ///
+    /// Hashes from before are not valid any more.
     pub(crate) fn randomize(&self) {
         for word in &self.0 {
             let mut random = 0usize;

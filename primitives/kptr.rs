@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Who may see kernel addresses.
+//! Permission to see kernel addresses.
 //!
 //! C header: [`include/linux/kallsyms.h`](srctree/include/linux/kallsyms.h)
 
@@ -11,11 +11,11 @@ use kernel::{
     task::might_sleep, //
 };
 
-/// Returns whether the opener of `file` may see kernel addresses, as `kallsyms_show_value()`, which
-/// is not exported.
+/// Returns whether the opener of `file` may see kernel addresses, as `kallsyms_show_value()`.
 ///
-/// Neither are the sysctls that it reads. A path to them leads to whatever the opener's root
-/// directory has there, so the kernel's own formatting of pointers is asked instead.
+/// The kernel exports neither that function nor the sysctls that it reads. The files in
+/// `/proc/sys` are no substitute, since the opener may have another root directory. So this formats
+/// a pointer with the opener's credentials, and looks at the result.
 ///
 /// Context: May sleep, in the thread that opens the file.
 ///

@@ -80,7 +80,7 @@ impl Module {
     ///
     /// `ptr` must be null or a module that stays loaded during `'a`.
     pub(crate) unsafe fn from_raw<'a>(ptr: *mut bindings::module) -> Option<&'a Self> {
-        // SAFETY: By the safety requirements `ptr` is null or valid during `'a`. A `Module` is a
+        // SAFETY: By the safety requirements, `ptr` is null or valid during `'a`. A `Module` is a
         // `struct module`.
         unsafe { ptr.cast::<Self>().as_ref() }
     }
@@ -375,7 +375,7 @@ pub(crate) fn ex_to_insn(entry: &bindings::exception_table_entry) -> usize {
     unsafe { helpers::ex_to_insn(entry) }
 }
 
-/// Returns the address where a fault goes on, as `ex_fixup_addr()`.
+/// Returns the address where execution continues after a fault, as `ex_fixup_addr()`.
 ///
 /// On architectures with relative tables the entry must be where the loader put it.
 ///
@@ -385,8 +385,7 @@ pub(crate) fn ex_to_fixup(entry: &bindings::exception_table_entry) -> usize {
     unsafe { helpers::ex_to_fixup(entry) }
 }
 
-/// Returns whether the handler of an exception entry's type makes sense outside of the kernel's own
-/// code.
+/// Returns whether the handler of an exception entry's type works outside of the kernel's own code.
 ///
 /// Context: Any, NMI included.
 pub(crate) fn ex_type_is_general(entry: &bindings::exception_table_entry) -> bool {

@@ -295,10 +295,10 @@ pub(super) fn end_callback() {
     CALLBACKS.fetch_sub(1, Release);
 }
 
-/// Waits, when dropped, until all values are freed that RCU is to free.
+/// Waits, when dropped, until RCU has freed all values that it was given.
 ///
-/// This includes values whose freeing the freeing of others has begun. A module does so before its
-/// text goes, which the callbacks are part of; [`exit::Module`](super::exit::Module) sees to it.
+/// This includes values that RCU is given by its callbacks. A module must wait before its text is
+/// freed, since the callbacks are part of it; [`exit::Module`](super::exit::Module) does so.
 ///
 /// Dropping this may sleep.
 pub(super) struct WaitForCallbacks;
@@ -377,8 +377,8 @@ pub(crate) fn synchronize_rcu() {
 
 /// Waits until every dropped [`Retired`] is freed, as `rcu_barrier()`.
 ///
-/// What is freed with it, by RCU too, need not be. The kernel crate has this function since Linux 7.3
-/// only.
+/// Values that RCU was given by its callbacks need not be freed. The kernel crate has this function
+/// since Linux 7.3 only.
 ///
 /// Context: May sleep.
 pub(crate) fn rcu_barrier() {

@@ -5,8 +5,8 @@
 //! C headers: [`include/linux/refcount.h`](srctree/include/linux/refcount.h),
 //! [`include/linux/rcupdate.h`](srctree/include/linux/rcupdate.h)
 //!
-//! Use [`Arc`](kernel::sync::Arc) for values of which only owners of a reference have pointers. It
-//! frees in the thread that drops the last reference, and at once.
+//! If only owners of a reference have pointers to the value, use [`Arc`](kernel::sync::Arc), which
+//! frees the value at once, in the thread that drops the last reference.
 
 use super::{
     atomic::{
@@ -54,11 +54,11 @@ pub(crate) type RcuRef<T> = ARef<RcuCounted<T>>;
 
 /// A reference-counted value that is freed a grace period after the last reference is dropped.
 ///
-/// So a pointer to it, or into it, may also be used without a reference: within a read-side critical
-/// section of RCU, or with preemption disabled, that began while there was one. And the last
-/// reference may be dropped where memory must not be freed, for instance under a
-/// [`PreemptGuard`](super::preempt::PreemptGuard) or while the machine is stopped, which on
-/// `PREEMPT_RT` forbid it.
+/// A read-side critical section of RCU, or a region with preemption disabled, that began while there
+/// was a reference may use a pointer to the value, or into it, without a reference.
+///
+/// The last reference may be dropped in any context. On `PREEMPT_RT` memory must not be freed under
+/// a [`PreemptGuard`](super::preempt::PreemptGuard) or while the machine is stopped.
 ///
 /// The value comes first, so a pointer to it also is one to this.
 ///
@@ -164,8 +164,8 @@ unsafe impl<T> AlwaysRefCounted for RcuCounted<T> {
             let this = head
                 .wrapping_byte_sub(offset_of!(RcuCounted<T>, head))
                 .cast::<RcuCounted<T>>();
-            // SAFETY: `this` was allocated as a box, by the type invariants, and by the safety
-            // requirements nobody else uses it.
+            // SAFETY: By the type invariants, `this` was allocated as a box. By the safety
+            // requirements, no reference and no reader uses it.
             drop(unsafe { KBox::from_raw(this) });
             end_callback();
         }

@@ -4,7 +4,7 @@
 //!
 //! C header: [`include/linux/rculist.h`](srctree/include/linux/rculist.h)
 //!
-//! Where no reader runs without a lock, use [`kernel::list::List`].
+//! If all readers take the lock, use [`kernel::list::List`].
 
 use super::bindings as helpers;
 use super::{

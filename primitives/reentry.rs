@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Sections that a CPU is inside of once at most.
+//! Sections that no CPU enters twice at a time.
 
 use super::preempt::PreemptGuard;
 use core::marker::PhantomData;

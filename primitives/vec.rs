@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Vectors that are filled where no memory can be allocated, and vectors that do not change.
+//! Vectors with reserved capacity, and vectors that do not change.
 
 use core::{
     mem::offset_of,

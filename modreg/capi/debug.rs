@@ -113,7 +113,7 @@ const LENT: DebugSymbols = {
 #[repr(transparent)]
 struct Constant(DebugInfo);
 
-// SAFETY: Nothing writes to it, and nobody in the kernel follows its pointer.
+// SAFETY: It is not written, and no code of the kernel follows its pointer.
 unsafe impl Sync for Constant {}
 
 #[no_mangle]

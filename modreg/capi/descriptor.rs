@@ -443,7 +443,7 @@ const ODD_SYMBOL: Refusal = Refusal::new(EINVAL, "a character in a symbol's name
 /// The refusal of a symbol whose type letter breaks a line of `kallsyms`.
 const ODD_TYPE: Refusal = Refusal::new(EINVAL, "a symbol's type is no letter");
 
-/// Who has made a symbol table.
+/// The maker of a symbol table.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Maker {
     /// The caller, whose names are refused if they are too long or not printable.

@@ -196,7 +196,7 @@ impl Plugin {
         &self.name
     }
 
-    /// Returns the number that no other plugin has or had; it grows.
+    /// Returns the generation: a number that no other plugin has or had, and that grows.
     pub(crate) fn generation(&self) -> u64 {
         self.generation
     }
@@ -365,8 +365,8 @@ impl Plugin {
 
     /// Makes the plugin GOING in any state, because its start failed or its owner is unloaded.
     ///
-    /// The exit callback is not called any more, unless the registration has not returned: then
-    /// that still calls it. Returns `false` if the plugin was GOING already.
+    /// The exit callback is not called any more, except by a registration that has not returned.
+    /// Returns `false` if the plugin was GOING already.
     pub(crate) fn force_removal(&self, lock: &mut GlobalGuard<LOCK>) -> bool {
         let links = self.links.as_mut(lock);
         links.exit_due &= !links.has_handle;
