@@ -99,11 +99,7 @@ pub(crate) fn check(region: &mut Region, owner: &Module) -> Result<(), Refusal> 
 }
 
 /// Counts a plugin that is about to be published.
-pub(crate) fn add(
-    regions: &[Region],
-    tables: &Tables,
-    _held: &mut Held<'_, LOCK>,
-) -> Foreign {
+pub(crate) fn add(regions: &[Region], tables: &Tables, _held: &mut Held<'_, LOCK>) -> Foreign {
     let mut foreign = Foreign::default();
     let Bounds { low, high } = &modreg_foreign_bounds;
     for region in regions.iter().filter(|r| r.foreign) {

@@ -57,11 +57,7 @@ impl Drop for PreemptGuard {
 }
 
 /// The preemption count, by the kernel's macros.
-#[cfg(not(all(
-    target_arch = "x86_64",
-    not(CONFIG_UML),
-    CONFIG_PREEMPTION
-)))]
+#[cfg(not(all(target_arch = "x86_64", not(CONFIG_UML), CONFIG_PREEMPTION)))]
 mod count {
     use super::bindings;
 
@@ -83,11 +79,7 @@ mod count {
 
 /// The preemption count, inlined: `arch/x86/include/asm/preempt.h` in Rust. The calls of two helpers
 /// would take longer than the search for an address.
-#[cfg(all(
-    target_arch = "x86_64",
-    not(CONFIG_UML),
-    CONFIG_PREEMPTION
-))]
+#[cfg(all(target_arch = "x86_64", not(CONFIG_UML), CONFIG_PREEMPTION))]
 mod count {
     use super::bindings;
     use core::arch::asm;

@@ -58,7 +58,7 @@ pub(crate) type RcuRef<T> = ARef<RcuCounted<T>>;
 /// was a reference may use a pointer to the value, or into it, without a reference.
 ///
 /// The last reference may be dropped in any context. On `PREEMPT_RT` memory must not be freed under
-/// a [`PreemptGuard`](super::preempt::PreemptGuard) or while the machine is stopped.
+/// a [`PreemptGuard`] or while the machine is stopped.
 ///
 /// The value comes first, so a pointer to it also is one to this.
 ///

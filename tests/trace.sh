@@ -19,7 +19,7 @@ events()
 load_and_unload()
 {
 	echo > "$tracing/trace"
-	load modreg_sample_c && add=$(resolve sample_c_add) && rmmod modreg_sample_c
+	load modreg_sample_c && add=$(resolve sample_c_add | sed 's/^0x0*/0x/') && rmmod modreg_sample_c
 	generation=$(events | sed -n 's/^plugin_register: sample_c generation=\([0-9]*\) .*/\1/p')
 }
 
@@ -51,7 +51,7 @@ plugin_state: sample_c generation=$generation GOING
 plugin_unregister: sample_c generation=$generation" eval 'events | grep -vE "plugin_(region|symbol)"'
 result "tracepoints on: the regions and the symbols come first, with their addresses" output_is "region region region symbol symbol symbol symbol register" \
 	eval 'events | sed -nE "1,8s/plugin_([a-z]*): sample_c generation=$generation .*/\1/p" | paste -s -d " "'
-result "tracepoints on: the address and the size of a symbol are those of resolve" output_is "$(sed 's/^0x0*/0x/' <<< "$add")" symbol_of sample_c_add
+result "tracepoints on: the address and the size of a symbol are those of resolve" output_is "$add" symbol_of sample_c_add
 echo > "$tracing/trace"
 result "tracepoints on: a name that would break a line is escaped" output_has_line \
 	'plugin_symbol: .* symbol=odd\\x09sy\\x0abol' eval 'load test_modreg_odd && rmmod test_modreg_odd && events'

@@ -405,7 +405,8 @@ void cmd_modreg(void)
 			size += p->regions[j].size;
 		fprintf(fp, "%-24s %-7s %016lx %8lu bytes %6u symbols  generation %llu\n",
 			p->name, p->state < 3 ? states[p->state] : "?",
-			p->num_regions ? p->regions[0].base : 0, size, p->num_symbols, p->generation);
+			p->num_regions ? p->regions[0].base : 0, size, p->num_symbols,
+			p->generation);
 		for (j = 0; args[1] && j < p->num_symbols; j++)
 			fprintf(fp, "%016lx %c %s\n", p->symbols[j].value, p->symbols[j].type,
 				p->symbols[j].name);

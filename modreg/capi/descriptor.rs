@@ -309,10 +309,7 @@ pub(super) unsafe fn replace_symbols(
 ///
 /// - `EINVAL` if there are no regions, one is empty, wraps or has unknown flags, or two overlap.
 /// - As [`foreign::check`].
-fn regions(
-    described: &[modreg_region],
-    owner: &Module,
-) -> Result<KVVec<Region>, Refusal> {
+fn regions(described: &[modreg_region], owner: &Module) -> Result<KVVec<Region>, Refusal> {
     if described.is_empty() {
         return Err(Refusal::new(EINVAL, "no regions"));
     }
@@ -491,8 +488,8 @@ pub(super) unsafe fn borrow(symtab: &modreg_symtab, maker: Maker) -> Result<Arc<
     if strtab.is_empty() && num != 0 {
         return Err(Refusal::new(EINVAL, "no string table"));
     }
-    let names = StrTab::new(strtab)
-        .ok_or(Refusal::new(EINVAL, "the string table does not end in NUL"))?;
+    let names =
+        StrTab::new(strtab).ok_or(Refusal::new(EINVAL, "the string table does not end in NUL"))?;
     for sym in syms.iter() {
         if sym.st_name >= size {
             return Err(Refusal::new(

@@ -134,8 +134,15 @@ pub(super) fn extend(spares: Spares, held: &mut Held<'_, LOCK>) {
 /// Adds the regions of a plugin, which overlap no others. There must be spare nodes.
 pub(super) fn publish(plugin: &PluginRef, held: &mut Held<'_, LOCK>) {
     for region in plugin.regions() {
-        let marks = [(region.init, INIT), (region.text, TEXT), (region.foreign, FOREIGN)];
-        let marks = marks.iter().filter(|(is, _)| *is).fold(0, |sum, (_, mark)| sum | mark);
+        let marks = [
+            (region.init, INIT),
+            (region.text, TEXT),
+            (region.foreign, FOREIGN),
+        ];
+        let marks = marks
+            .iter()
+            .filter(|(is, _)| *is)
+            .fold(0, |sum, (_, mark)| sum | mark);
         if region.text {
             let end = region.base.wrapping_add(region.size);
             let (low, high) = (&TEXT_BOUNDS.0, &TEXT_BOUNDS.1);
@@ -147,10 +154,7 @@ pub(super) fn publish(plugin: &PluginRef, held: &mut Held<'_, LOCK>) {
 }
 
 /// Removes regions that no reader finds any more.
-pub(super) fn unpublish<'a>(
-    regions: impl Iterator<Item = &'a Region>,
-    held: &mut Held<'_, LOCK>,
-) {
+pub(super) fn unpublish<'a>(regions: impl Iterator<Item = &'a Region>, held: &mut Held<'_, LOCK>) {
     for region in regions {
         drop(REGIONS.remove(region.base, held));
     }

@@ -432,7 +432,8 @@ impl Names {
             node.sibling.store(first, Relaxed);
             node.key.store(key(hash), Relaxed);
             node.owner.store(id, Relaxed);
-            node.item.store(item | u32::from(version) << VERSION, Relaxed);
+            node.item
+                .store(item | u32::from(version) << VERSION, Relaxed);
             self.link(number, node, &guard);
             first = number;
         }

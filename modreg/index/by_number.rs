@@ -135,7 +135,10 @@ impl Numbers {
             let number = total.checked_sub(n.into())?.checked_sub(1)?;
             let (position, before) = self.search(copy, number, symbols, guard);
             let end = before + symbols(self.plugin(copy, position, guard));
-            Some((self.id(position, guard), end.checked_sub(number)?.checked_sub(1)?))
+            Some((
+                self.id(position, guard),
+                end.checked_sub(number)?.checked_sub(1)?,
+            ))
         })?;
         Some((IDS.plugin(id, guard)?, symbol as u32))
     }

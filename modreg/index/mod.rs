@@ -205,7 +205,10 @@ pub(crate) struct Leftovers<'a> {
 /// Ends the removal of a plugin. [`tidy`] comes when this is done for all that were removed.
 pub(crate) fn finish_removal(left: &Leftovers<'_>, held: &mut Held<'_, LOCK>) {
     let id = left.id;
-    for linked in [Some(&left.names), left.init.as_ref()].into_iter().flatten() {
+    for linked in [Some(&left.names), left.init.as_ref()]
+        .into_iter()
+        .flatten()
+    {
         NAMES.unpublish(linked, held);
     }
     NAMES.unpublish_large(id, held);

@@ -118,7 +118,10 @@ impl AddressOrder {
         });
         let mut distinct = KVVec::with_capacity(all.len(), GFP_KERNEL)?;
         let mut last = None;
-        for c in all.iter().filter(|c| last.replace(c.value) != Some(c.value)) {
+        for c in all
+            .iter()
+            .filter(|c| last.replace(c.value) != Some(c.value))
+        {
             distinct.push(*c, GFP_KERNEL)?;
         }
         drop(all);
@@ -210,14 +213,21 @@ impl Dense {
     fn nearest(&self, addr: usize) -> Option<Nearest> {
         let offset = addr.checked_sub(self.base)?;
         let offset = u32::try_from(offset).unwrap_or(u32::MAX);
-        let at = self.blocks.partition_point(|&b| b <= offset).checked_sub(1)?;
+        let at = self
+            .blocks
+            .partition_point(|&b| b <= offset)
+            .checked_sub(1)?;
         let block = *self.blocks.get(at)?;
         let slots: &[u16; BLOCK] = self.differences.get(at * BLOCK..)?.first_chunk()?;
         let difference = (offset - block).min(u32::from(NONE) - 1) as u16;
         // In two steps, without a branch.
         let counts = |i: usize| usize::from(slots.get(i).is_some_and(|&d| d <= difference));
         let quarter = 4 * (counts(4) + counts(8) + counts(12));
-        let num = quarter + counts(quarter) + counts(quarter + 1) + counts(quarter + 2) + counts(quarter + 3);
+        let num = quarter
+            + counts(quarter)
+            + counts(quarter + 1)
+            + counts(quarter + 2)
+            + counts(quarter + 3);
         let last = num.checked_sub(1)?;
         let next = match slots.get(num) {
             Some(&d) if d != NONE => Some(block + u32::from(d)),

@@ -139,11 +139,7 @@ impl Symtab {
     /// Context: Any, NMI included.
     ///
     /// [`hash`]: crate::modreg::name::hash
-    pub(crate) fn find_name(
-        &self,
-        name: ThinCStr<'_>,
-        hash: impl FnOnce() -> u32,
-    ) -> Option<u32> {
+    pub(crate) fn find_name(&self, name: ThinCStr<'_>, hash: impl FnOnce() -> u32) -> Option<u32> {
         match &self.by_name {
             Some(order) => order.find(&self.symbols, name, hash()),
             None => self

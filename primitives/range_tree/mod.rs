@@ -201,7 +201,11 @@ impl<T: Send + Sync, B: GlobalLockBackend> RangeTree<T, B> {
     ///
     /// Context: Any, NMI included.
     #[inline]
-    pub(crate) fn find<'g>(&'g self, addr: usize, _guard: &'g PreemptGuard) -> Option<Found<'g, T>> {
+    pub(crate) fn find<'g>(
+        &'g self,
+        addr: usize,
+        _guard: &'g PreemptGuard,
+    ) -> Option<Found<'g, T>> {
         // SAFETY: `_guard` keeps preemption disabled during `'g`.
         let mut node = unsafe { self.root() }?;
         loop {

@@ -4,14 +4,15 @@
  * modules and BPF, and a maple tree.
  *
  *   scale alloc N		memory for N plugins of one region and one symbol, and for peers
- *   scale add N [same|init]	registers them until there are N: with three symbols of the same names, or
- *				with an init region each
- *   scale peers		has the peers hold the same ranges
+ *   scale add N [same|init]	registers them until there are N: with three symbols of the same
+ *				names, or with an init region each
+ *   scale peers		enters the same ranges into the peers
  *   scale region		the region of an address: modreg, both peers
  *   scale miss			the same for addresses that no plugin has: modreg
- *   scale names		plugin:name of the oldest and the newest, and of a name of its own
- *   scale register		registers one: modreg; kmalloc(), a list and the latched rbtree under a mutex
- *   scale remove NUM		removes NUM in one call: oldest, newest, any; a stop_machine() of nothing
+ *   scale names		plugin:name of the oldest, the newest, and one with a unique name
+ *   scale register		registers one: modreg; kmalloc(), a list and the latched rbtree
+ *				under a mutex
+ *   scale remove NUM		removes NUM in one call: oldest, newest, any; a stop of nothing
  *   scale stopped NUM		the same, as seen by a CPU that only computes
  *   scale free
  */
@@ -285,7 +286,7 @@ static unsigned long ask_name(struct asker *a, const struct question *q)
 	return modreg_kallsyms_lookup_name(q->name);
 }
 
-/* Addresses drawn at random, so that nothing learns their order; with a miss, behind each region. */
+/* Random addresses, so that no cache learns their order; with a miss, behind each region. */
 static struct asker *make_addresses(bool miss)
 {
 	struct asker *a = kzalloc(sizeof(*a), GFP_KERNEL);
@@ -378,7 +379,8 @@ static noinline_for_stack int run_names(struct seq_buf *out)
 		.base = address(many.free[0]), .size = SPACING / 2, .flags = MODREG_TEXT,
 	};
 	const struct modreg_symbol symbols[SAME] = {
-		{ .name = "first", .value = region.base }, { .name = "second", .value = region.base },
+		{ .name = "first", .value = region.base },
+		{ .name = "second", .value = region.base },
 		{ .name = "only", .value = region.base },
 	};
 	const struct modreg_plugin_desc desc = {

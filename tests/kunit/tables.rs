@@ -157,7 +157,9 @@ mod symtab {
     use super::*;
 
     fn find(symtab: &Symtab, region: &Region, addr: usize) -> Option<(usize, usize)> {
-        symtab.find(addr, region.base, region.size).map(|f| (f.offset, f.size))
+        symtab
+            .find(addr, region.base, region.size)
+            .map(|f| (f.offset, f.size))
     }
 
     fn name(symtab: &Symtab, region: &Region, addr: usize) -> bool {

@@ -329,8 +329,8 @@ static void init_while_going_case(const struct test_case *tc)
 /* References come and go */
 
 /*
- * In bursts, for a task that is preempted mostly holds a reference: where get() lets go of its guard.
- * On one processor, the owner could not be unloaded.
+ * In bursts: a task is mostly preempted where get() drops its guard, while it holds a reference.
+ * Without pauses the owner could not be unloaded on one processor.
  */
 static int take_and_put(void *data)
 {
