@@ -152,6 +152,7 @@ static int many_alloc(unsigned int num)
 	unsigned int slots = num * 2 + 0x10000, i;
 
 	many_free();
+	many.kind = "";
 	many.places = num + 2 * MANY;
 	/* So that each place comes once. */
 	while (!(many.places % STRIDE))
