@@ -40,7 +40,7 @@ ftrace()
 {
 	echo > $tracing/trace
 	echo "$2" > "$tracing/events/$1/filter"
-	echo stacktrace > "$tracing/events/$1/trigger"
+	echo "stacktrace if $2" > "$tracing/events/$1/trigger"
 	echo 1 > "$tracing/events/$1/enable"
 	busy 500
 	echo 0 > "$tracing/events/$1/enable"
@@ -59,13 +59,13 @@ ktap_set_plan 10
 ftrace workqueue/workqueue_queue_work 'workqueue == "events"' > "$seen.ftrace"
 result "ftrace: an event's %ps names the function" output_has_line \
 	'.*workqueue_queue_work: .* function=sample_jit_load .*' cat "$seen.ftrace"
-ftrace sched/sched_switch 'prev_comm == "modreg_busy"' > "$seen.ftrace"
+ftrace irq_vectors/local_timer_entry 'comm == "modreg_busy"' > "$seen.ftrace"
 grep -B 3 -A 6 -m 1 sample_jit_call "$seen.ftrace" | sed 's/^/# /'
 result "ftrace: a stack trace names the function" output_has_line ' *=> sample_jit_call' cat "$seen.ftrace"
 
 # trace-cmd runs a program.
 if command -v trace-cmd > /dev/null; then
-	result "trace-cmd: records" trace-cmd record -o "$seen.dat" -e workqueue:workqueue_queue_work -e sched:sched_switch \
+	result "trace-cmd: records" trace-cmd record -o "$seen.dat" -e workqueue:workqueue_queue_work -e irq_vectors:local_timer_entry \
 		-R stacktrace busybox insmod ./modreg_busy.ko sample=1 ms=1000
 	rmmod modreg_busy $jit
 	result "trace-cmd, the plugin has gone: an event's function is named" output_has_line \
