@@ -234,7 +234,7 @@ fn exports_of(
     symbols: &Arc<Symbols>,
     marked: &[Export],
     hidden: &[Region],
-) -> Result<Arc<Exports>, AllocError> {
+) -> Result<Option<KBox<Exports>>, AllocError> {
     let mut seen = KVVec::new();
     for export in marked {
         let value = symbols.value(export.symbol);
@@ -242,7 +242,11 @@ fn exports_of(
             seen.push(*export, GFP_KERNEL)?;
         }
     }
-    Arc::new(Exports::marked(symbols.clone(), seen), GFP_KERNEL)
+    if seen.is_empty() {
+        return Ok(None);
+    }
+    let exports = Exports::marked(symbols.clone(), seen);
+    Ok(Some(KBox::new(exports, GFP_KERNEL)?))
 }
 
 /// Replaces the symbols and exception entries of a plugin by those of `desc`.
@@ -279,7 +283,7 @@ pub(super) unsafe fn replace_symbols(
         let guard = PreemptGuard::new();
         let tables = plugin.tables(&guard);
         let tables = tables.ok_or(Refusal::new(EBUSY, "it is not live"))?;
-        if let Exports::Kernel(_) = *tables.exports {
+        if let Some(Exports::Kernel(_)) = tables.exports.as_deref() {
             return Err(Refusal::new(EINVAL, "the symbols are those of a module"));
         }
         // SAFETY: The owner's GOING event takes the tables away from readers.

@@ -47,8 +47,7 @@ use crate::{
 };
 use kernel::{
     bindings,
-    prelude::*,
-    sync::Arc, //
+    prelude::*, //
 };
 
 /// Returns the module that C passes, or [`None`] for null.
@@ -179,7 +178,7 @@ unsafe fn tables(module: &Module, with_init: bool) -> Result<Tables, Refusal> {
     Ok(Tables {
         owner,
         symtab: Symtab::new(symbols, &regions, &[])?,
-        exports: Arc::new(Exports::Kernel(ksymtab), GFP_KERNEL)?,
+        exports: Some(KBox::new(Exports::Kernel(ksymtab), GFP_KERNEL)?),
         extable,
         is_init: with_init,
         version: with_init.into(),

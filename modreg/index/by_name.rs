@@ -265,10 +265,11 @@ impl Names {
             self.find_map(hash, since, guard, |_, plugin, tables, item| {
                 let export = item.checked_sub(tables.symtab.symbols().len())?;
                 let export = export.checked_sub(1)?;
-                if tables.exports.name(export)?.cmp(name.into()).is_ne() {
+                let exports = tables.exports.as_ref()?;
+                if exports.name(export)?.cmp(name.into()).is_ne() {
                     return None;
                 }
-                let (value, gpl_only) = tables.exports.value(export)?;
+                let (value, gpl_only) = exports.value(export)?;
                 take(plugin, value, gpl_only)
             })
         })

@@ -31,10 +31,11 @@ impl NameSet {
     ///
     /// Context: May sleep.
     pub(crate) fn new(name: &Name, tables: &Tables, is_large: bool) -> Result<Self, AllocError> {
-        let (symtab, exports) = (&tables.symtab, &tables.exports);
+        let (symtab, exports) = (&tables.symtab, tables.exports.as_ref());
         let symbols = symtab.symbols();
         let num = if is_large { 0 } else { symtab.len() };
-        let num = 1 + num as usize + exports.len() as usize;
+        let num_exports = exports.map_or(0, |e| e.len());
+        let num = 1 + num as usize + num_exports as usize;
         let mut this = Self {
             names: KVVec::with_capacity(num, GFP_KERNEL)?,
         };
@@ -44,8 +45,8 @@ impl NameSet {
                 this.push(symbols.name(symbol), symbol + 1)?;
             }
         }
-        for export in 0..exports.len() {
-            if let Some(name) = exports.name(export) {
+        for export in 0..num_exports {
+            if let Some(name) = exports.and_then(|e| e.name(export)) {
                 this.push(name, symbols.len() + export + 1)?;
             }
         }

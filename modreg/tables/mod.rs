@@ -19,7 +19,7 @@ use crate::primitives::{
     cstr::ThinCStr,
     module::LentModule, //
 };
-use kernel::sync::Arc;
+use kernel::prelude::*;
 
 /// All that readers find in one plugin, which is replaced as a whole.
 pub(crate) struct Tables {
@@ -27,8 +27,8 @@ pub(crate) struct Tables {
     pub(crate) owner: LentModule,
     /// Its symbols.
     pub(crate) symtab: Symtab,
-    /// Its exported symbols.
-    pub(crate) exports: Arc<Exports>,
+    /// Its exported symbols; [`None`] if it has none.
+    pub(crate) exports: Option<KBox<Exports>>,
     /// Its exception entries.
     pub(crate) extable: Extable,
     /// Whether these are those until the plugin is LIVE.
@@ -62,6 +62,11 @@ impl Listed<'_> {
 }
 
 impl Tables {
+    fn is_exported(&self, name: ThinCStr<'_>, value: usize) -> bool {
+        let found = self.exports.as_ref().and_then(|e| e.find(name));
+        found.is_some_and(|(v, _)| v == value)
+    }
+
     /// The `n`-th symbol that readers see. Constant but for asking whether it is exported.
     pub(crate) fn listed(&self, n: u32) -> Option<Listed<'_>> {
         let i = self.symtab.nth(n)?;
@@ -71,7 +76,7 @@ impl Tables {
             value,
             letter: symbols.letter(i),
             name,
-            exported: self.exports.find(name).is_some_and(|(v, _)| v == value),
+            exported: self.is_exported(name, value),
         })
     }
 }

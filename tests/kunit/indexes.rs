@@ -17,7 +17,6 @@ use crate::{
             Content, //
         },
         tables::{
-            exports::Exports,
             extable::Extable,
             symtab::Symtab,
             Tables, //
@@ -41,8 +40,7 @@ use crate::{
 use core::ffi::CStr;
 use kernel::{
     prelude::*,
-    str::CString,
-    sync::Arc, //
+    str::CString, //
 };
 
 /// An address without code.
@@ -59,8 +57,8 @@ fn register(name: &CStr, described: &[Described<'_>], bases: &[usize]) -> Result
         }
         let full = Tables {
             owner: owner(),
-            symtab: Symtab::new(symbols.clone(), &regions, &[])?,
-            exports: Arc::new(Exports::marked(symbols, KVVec::new()), GFP_KERNEL)?,
+            symtab: Symtab::new(symbols, &regions, &[])?,
+            exports: None,
             extable: Extable::new(Borrowed::empty(), &[])?,
             is_init: false,
             version: 0,

@@ -44,8 +44,7 @@ use crate::{
 use core::ffi::CStr;
 use kernel::{
     prelude::*,
-    str::CString,
-    sync::Arc, //
+    str::CString, //
 };
 
 /// An address without code; nothing reads it.
@@ -70,7 +69,7 @@ fn tables(regions: &[Region], hidden: &[Region]) -> Result<Tables, Refusal> {
     Ok(Tables {
         owner: owner(),
         symtab: Symtab::new(symbols.clone(), regions, hidden)?,
-        exports: Arc::new(Exports::marked(symbols, marked), GFP_KERNEL)?,
+        exports: Some(KBox::new(Exports::marked(symbols, marked), GFP_KERNEL)?),
         extable: Extable::new(Borrowed::empty(), &[])?,
         is_init: regions.len() > 1,
         version: (regions.len() > 1).into(),
