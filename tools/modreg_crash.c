@@ -15,6 +15,8 @@
 
 #include <modreg_debug.h>
 
+#define FORMS (sizeof(info.forms) / sizeof(info.forms[0]))
+
 #define MAX_OFFSET	0x1000
 #define MAX_PLUGINS	0x100000
 #define MAX_REGIONS	0x400
@@ -79,23 +81,26 @@ static int by_value(const void *a, const void *b)
 	return x->value < y->value ? -1 : x->value > y->value;
 }
 
-static int get_regions(struct plugin *p, ulong tables)
+static int get_regions(struct plugin *p, ulong at, ulong tables)
 {
+	unsigned char is_init;
 	ulong count, i;
 	void *raw;
 
-	if (!get_count(tables + info.tables_num_regions, MAX_REGIONS, &count, "the regions") ||
-	    !get_array(tables + info.tables_regions, count, info.region_size, &raw, "the regions"))
+	if (!get(tables + info.tables_is_init, &is_init, 1, "whether there are init regions") ||
+	    !get_count(at + info.plugin_num_regions, MAX_REGIONS, &count, "the regions") ||
+	    !get_array(at + info.plugin_regions, count, info.region_size, &raw, "the regions"))
 		return FALSE;
 	p->regions = calloc(count + 1, sizeof(*p->regions));
 	for (i = 0; i < count; i++) {
 		char *r = (char *)raw + i * info.region_size;
 
-		p->regions[i].base = *(ulong *)(r + info.region_base);
-		p->regions[i].size = *(ulong *)(r + info.region_length);
-		p->regions[i].text = *(unsigned char *)(r + info.region_text);
+		if (r[info.region_init] && !is_init)
+			continue;
+		p->regions[p->num_regions].base = *(ulong *)(r + info.region_base);
+		p->regions[p->num_regions].size = *(ulong *)(r + info.region_length);
+		p->regions[p->num_regions++].text = *(unsigned char *)(r + info.region_text);
 	}
-	p->num_regions = count;
 	free(raw);
 	return TRUE;
 }
@@ -103,37 +108,43 @@ static int get_regions(struct plugin *p, ulong tables)
 static int get_symbols(struct plugin *p, ulong tables)
 {
 	void *table = NULL, *strings = NULL, *letters = NULL, *numbers = NULL;
-	ulong base, count, size, visible, many = 0, i, n;
+	ulong base, number, count, size, visible, many = 0, i, n;
+	const struct modreg_debug_symbols *form;
 	int ok = FALSE;
 
 	if (!get(tables + info.tables_symbols, &base, sizeof(base), "the symbols") ||
-	    !get_count(base + info.symbols_num, MAX_SYMBOLS, &count, "the symbols") ||
-	    !get_count(base + info.symbols_strings_size, MAX_STRINGS, &size, "the names") ||
+	    !get_count(base + info.symbols_form, FORMS - 1, &number,
+		       "the form of the symbols"))
+		return FALSE;
+	form = &info.forms[number];
+	if (!get_count(base + form->num, MAX_SYMBOLS, &count, "the symbols") ||
+	    !get_count(base + form->strings_size, MAX_STRINGS, &size, "the names") ||
 	    !get(tables + info.tables_visible, &visible, sizeof(visible), "the numbers"))
 		return FALSE;
-	if (!get_array(base + info.symbols_table, count, info.symbol_size, &table, "the symbols") ||
-	    !get_array(base + info.symbols_strings, size, 1, &strings, "the names") ||
-	    !get_array(base + info.symbols_types, count, 1, &letters, "the letters"))
+	if (!get_array(base + form->table, count, form->symbol_size, &table, "the symbols") ||
+	    !get_array(base + form->strings, size, 1, &strings, "the names") ||
+	    (form->types && !get_array(base + form->types, count, 1, &letters, "the letters")))
 		goto out;
-	if (visible && (!get_count(tables + info.tables_num_visible, MAX_SYMBOLS, &many,
-				   "the numbers") ||
-			!get_array(tables + info.tables_visible, many, 4, &numbers,
+	if (visible && (!get_count(visible + info.visible_num, MAX_SYMBOLS, &many, "the numbers") ||
+			!get_array(visible + info.visible_numbers, many, 4, &numbers,
 				   "the numbers")))
 		goto out;
 	p->symbols = calloc((visible ? many : count) + 1, sizeof(*p->symbols));
 	for (i = 0; i < (visible ? many : count); i++) {
 		struct syment *s = p->symbols + p->num_symbols;
+		char *symbol;
 		uint name;
 
 		n = visible ? ((uint *)numbers)[i] : i;
 		if (n >= count)
 			continue;
-		name = *(uint *)((char *)table + n * info.symbol_size + info.symbol_name);
+		symbol = (char *)table + n * form->symbol_size;
+		name = *(uint *)(symbol + form->symbol_name);
 		if (name >= size || !((char *)strings)[name])
 			continue;
-		s->value = *(ulong *)((char *)table + n * info.symbol_size + info.symbol_value);
+		s->value = *(ulong *)(symbol + form->symbol_value);
 		s->name = strdup((char *)strings + name);
-		s->type = ((char *)letters)[n];
+		s->type = letters ? ((char *)letters)[n] : symbol[form->symbol_type];
 		s->flags = MODULE_SYMBOL;
 		p->num_symbols++;
 	}
@@ -160,7 +171,7 @@ static int get_plugin(struct plugin *p, ulong node)
 		 "a plugin's generation") ||
 	    !get(at + info.plugin_tables, &tables, sizeof(tables), "a plugin's tables"))
 		return FALSE;
-	if (tables && get_regions(p, tables))
+	if (tables && get_regions(p, at, tables))
 		get_symbols(p, tables);
 	return TRUE;
 }
@@ -238,8 +249,16 @@ static int read_registry(void)
 			return doubt("modreg_debug_info", at);
 	if (info.node_plugin > MAX_OFFSET || info.region_base + 8 > info.region_size ||
 	    info.region_length + 8 > info.region_size || info.region_text >= info.region_size ||
-	    info.symbol_name + 4 > info.symbol_size || info.symbol_value + 8 > info.symbol_size)
+	    info.region_init >= info.region_size)
 		return doubt("modreg_debug_info", at);
+	for (n = 0; n < FORMS; n++) {
+		const struct modreg_debug_symbols *form = &info.forms[n];
+
+		if (form->symbol_name + 4 > form->symbol_size ||
+		    form->symbol_value + 8 > form->symbol_size ||
+		    form->symbol_type >= form->symbol_size)
+			return doubt("modreg_debug_info", at);
+	}
 	head = (ulong)info.plugins;
 	for (node = head, n = 0; n < MAX_PLUGINS; n++) {
 		struct plugin *more;
