@@ -331,7 +331,7 @@ impl Drop for WaitForCallbacks {
 pub(crate) struct GracePeriod(usize);
 
 impl GracePeriod {
-    /// Returns the next grace period, which somebody else may start, as `get_state_synchronize_rcu()`.
+    /// Returns the next grace period, which another thread may start, as `get_state_synchronize_rcu()`.
     ///
     /// Context: Any, but NMI.
     pub(crate) fn next() -> Self {

@@ -42,7 +42,7 @@ unload()
 # own_unregistrations SECONDS: loads and unloads an owner for that time while references come and go
 own_unregistrations()
 {
-	local end=$((SECONDS + $1)) n=0 failed= runner
+	local end=$((SECONDS + $1)) n=0 failed='' runner
 	log_mark
 	run_case hold.references &
 	runner=$!
