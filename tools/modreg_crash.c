@@ -15,7 +15,7 @@
 
 #include <modreg_debug.h>
 
-#define FORMS (sizeof(info.forms) / sizeof(info.forms[0]))
+#define FORMS (sizeof(info.forms) / sizeof(struct modreg_debug_symbols))
 
 #define MAX_OFFSET	0x1000
 #define MAX_PLUGINS	0x100000
