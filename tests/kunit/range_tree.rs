@@ -68,20 +68,20 @@ mod tests {
     /// In ascending, descending and mixed order, with gaps or without, through several levels.
     #[test]
     fn range_tree_insert_find_remove() -> Result {
-        const MANY: usize = 20_000;
-
         for (step, size) in [(16, 16), (16, 5)] {
             for order in 0..3 {
+                // Enough for a fourth level, but in one order: with KASAN it takes long.
+                let many = if order == 0 { 20_000 } else { 4_000 };
                 let place = |i: usize| match order {
                     0 => i,
-                    1 => MANY - 1 - i,
+                    1 => many - 1 - i,
                     // Prime to the number of ranges.
-                    _ => i * 7919 % MANY,
+                    _ => i * 7919 % many,
                 };
-                for i in 0..MANY {
+                for i in 0..many {
                     insert((1 + place(i)) * step, size)?;
                 }
-                for i in 1..=MANY {
+                for i in 1..=many {
                     let range = Some((i * step, size));
                     check_eq!(find(i * step), range);
                     check_eq!(find(i * step + size - 1), range);
@@ -90,10 +90,10 @@ mod tests {
                     }
                 }
                 check_eq!(find(step - 1), None);
-                check_eq!(find((MANY + 1) * step), None);
+                check_eq!(find((many + 1) * step), None);
                 check_eq!(find(usize::MAX), None);
-                for i in 0..MANY {
-                    let base = (1 + i * 31 % MANY) * step;
+                for i in 0..many {
+                    let base = (1 + i * 31 % many) * step;
                     check!(remove(base));
                     check_eq!(find(base), None);
                     check!(!remove(base));
