@@ -4,6 +4,8 @@
 # What else can be on the functions that modreg_kallsyms hooks: BPF programs, the function tracers, a
 # livepatch, kprobes, a callback that asks by itself. docs/kallsyms.md lists the outcomes. Names, traces,
 # fixups and the listing are asked for by cases of kallsyms.sh.
+#
+# limit: 900
 
 . "$(dirname "$0")/functions.sh"
 
