@@ -133,6 +133,12 @@ int rust_helper_rcu_preempt_depth(void)
 	return rcu_preempt_depth();
 }
 
+/* A macro where there is no preemption. */
+void rust_helper_synchronize_rcu_tasks(void)
+{
+	synchronize_rcu_tasks();
+}
+
 bool rust_helper_user_mode(struct pt_regs *regs)
 {
 	return user_mode(regs);

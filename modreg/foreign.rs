@@ -102,15 +102,28 @@ pub(crate) fn check(region: &mut Region, owner: &Module) -> Result<(), Refusal> 
 pub(crate) fn add(regions: &[Region], tables: &Tables, _held: &mut Held<'_, LOCK>) -> Foreign {
     let mut foreign = Foreign::default();
     let Bounds { low, high } = &modreg_foreign_bounds;
-    for region in regions.iter().filter(|r| r.foreign) {
+    let there = |r: &&Region| r.foreign && (tables.is_init || !r.init);
+    for region in regions.iter().filter(there) {
         let end = region.base.wrapping_add(region.size);
         low.store(low.load(Relaxed).min(region.base), Relaxed);
         high.store(high.load(Relaxed).max(end), Relaxed);
         foreign.regions = true;
-        foreign.fixups = !tables.extable.is_empty();
     }
+    foreign.fixups = tables.extable.is_for_foreign(tables.is_init);
     count(foreign, |n, by| n.wrapping_add(by));
     foreign
+}
+
+/// Counts a plugin anew, which counts as `old` and is getting other tables.
+pub(crate) fn replace(
+    old: Foreign,
+    regions: &[Region],
+    tables: &Tables,
+    held: &mut Held<'_, LOCK>,
+) -> Foreign {
+    let new = add(regions, tables, held);
+    remove(old, held);
+    new
 }
 
 /// Undoes [`add`] for a plugin that no reader can find any more.

@@ -66,7 +66,7 @@ impl Latch {
     ///
     /// Context: Any; only the writer.
     pub(crate) fn idle(&self) -> usize {
-        ((load_relaxed(&self.0) + 1) % 2) as usize
+        (load_relaxed(&self.0).wrapping_add(1) % 2) as usize
     }
 
     /// Makes readers use the idle copy.

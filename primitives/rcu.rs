@@ -12,6 +12,7 @@
 
 use super::{
     atomic::load_acquire,
+    bindings as helpers,
     preempt::PreemptGuard, //
 };
 use core::{
@@ -373,6 +374,15 @@ pub(crate) fn synchronize_rcu() {
     might_sleep();
     // SAFETY: The caller may sleep.
     unsafe { bindings::synchronize_rcu() };
+}
+
+/// Waits until every task that was preempted has gone on and slept, as `synchronize_rcu_tasks()`.
+///
+/// Context: May sleep.
+pub(crate) fn synchronize_rcu_tasks() {
+    might_sleep();
+    // SAFETY: The caller may sleep.
+    unsafe { helpers::synchronize_rcu_tasks() };
 }
 
 /// Waits until every dropped [`Retired`] is freed, as `rcu_barrier()`.

@@ -10,7 +10,8 @@
 //! [`LARGE`] plugins with many symbols are not in the table: these plugins are asked one by one, and
 //! each has a hash table of its own (`tables/name_order.rs`).
 //!
-//! A reader of any context finds the newest of a name in constant time. A name counts while its plugin
+//! A reader of any context finds the newest of a name in constant time, and passes those that were
+//! removed and are not unlinked yet, and exports that it may not use. A name counts while its plugin
 //! has the tables that it is from, so the names of a plugin come and go with its tables.
 //!
 //! A writer takes constant time for a name, whatever other plugins have. It unlinks names when readers
@@ -29,7 +30,10 @@ use crate::{
                 ITEM,
                 VERSION, //
             },
-            name_set::NameSet,
+            name_set::{
+                Kind,
+                NameSet, //
+            },
             recycler::{
                 Chain,
                 Recycler, //
@@ -57,7 +61,10 @@ use crate::{
         rcu::Held, //
     },
 };
-use core::ffi::CStr;
+use core::{
+    ffi::CStr,
+    mem, //
+};
 use kernel::{
     alloc::AllocError,
     prelude::*,
@@ -142,15 +149,31 @@ impl Names {
         }
     }
 
+    /// Returns how many elements there are: nodes that are linked, and buckets.
+    fn elements(&self) -> u32 {
+        load_acquire(&self.linked).wrapping_add(load_acquire(&self.buckets))
+    }
+
+    /// Returns whether a search that has passed `passed` elements, of `most` when it last looked, goes
+    /// on. Writers may have linked more meanwhile; else it is on a circle.
+    #[inline]
+    fn goes_on(&self, passed: &mut u32, most: &mut u32) -> bool {
+        *passed = passed.wrapping_add(1);
+        if *passed > *most {
+            let before = mem::replace(most, self.elements());
+            return *most > before;
+        }
+        true
+    }
+
     /// Returns where a key comes on the list.
     #[inline]
     fn place<'g>(&'g self, key: u32, guard: &'g PreemptGuard) -> Option<Place<'g>> {
         let buckets = load_acquire(&self.buckets);
-        // An element for each node and each bucket; more would be a circle.
-        let most = load_relaxed(&self.linked) + buckets;
         let bucket = Self::bucket(key, buckets.max(1));
         let mut link = self.heads.get(bucket, guard)?;
-        for _ in 0..=most {
+        let (mut passed, mut most) = (0, self.elements().wrapping_add(1));
+        while self.goes_on(&mut passed, &mut most) {
             let id = load_acquire(link);
             let next = if id & BUCKET != 0 {
                 let bucket = id & !BUCKET;
@@ -206,13 +229,10 @@ impl Names {
         guard: &'g PreemptGuard,
         mut take: impl FnMut(u32, &'g Plugin, &'g Tables, u32) -> Option<R>,
     ) -> Result<Option<R>, Changed> {
-        let most = load_relaxed(&self.linked);
+        let (mut passed, mut most) = (0, self.elements());
         let newest = self.place(key(hash), guard).and_then(|place| place.same);
         let mut at = newest.map(|(_, node)| node);
-        for _ in 0..most {
-            let Some(node) = at else {
-                break;
-            };
+        while let Some(node) = at.filter(|_| self.goes_on(&mut passed, &mut most)) {
             at = self.node(load_acquire(&node.older), guard);
             let owner = load_relaxed(&node.owner);
             let plugin = IDS.plugin(owner, guard);
@@ -241,7 +261,7 @@ impl Names {
     ///
     /// Context: Any, NMI included.
     pub(crate) fn plugin<'g>(&'g self, name: &[u8], guard: &'g PreemptGuard) -> Option<&'g Plugin> {
-        let hash = hash(name);
+        let hash = Kind::Plugin.hash(hash(name));
         self.settle(|since| {
             self.find_map(hash, since, guard, |_, plugin, _, item| {
                 (item == 0 && plugin.name().is(name)).then_some(plugin)
@@ -260,7 +280,7 @@ impl Names {
         guard: &'g PreemptGuard,
         mut take: impl FnMut(&'g Plugin, usize, bool) -> Option<R>,
     ) -> Option<R> {
-        let hash = hash(name.to_bytes());
+        let hash = Kind::Export.hash(hash(name.to_bytes()));
         self.settle(|since| {
             self.find_map(hash, since, guard, |_, plugin, tables, item| {
                 let export = item.checked_sub(tables.symtab.symbols().len())?;
@@ -296,6 +316,7 @@ impl Names {
                 }
             }
             let mut last = 0;
+            let hash = Kind::Symbol.hash(hash);
             let linked = self.find_map(hash, since, guard, |owner, _, tables, item| {
                 let symbols = tables.symtab.symbols();
                 let symbol = item.checked_sub(1).filter(|&i| i < symbols.len())?;
@@ -420,6 +441,7 @@ impl Names {
         held: &mut Held<'_, LOCK>,
     ) -> Linked {
         let total = load_relaxed(&self.linked) + set.len();
+        // Before the names are linked, and behind their unlinking: see `goes_on()`.
         self.linked.store(total, Relaxed);
         self.grow(total);
         let mut first = 0;
@@ -511,8 +533,8 @@ impl Names {
             self.recycler
                 .give_back(chain, |n| self.sibling(n, &guard), held);
         }
-        let total = load_relaxed(&self.linked) - linked.names;
-        self.linked.store(total, Relaxed);
+        let total = load_relaxed(&self.linked).wrapping_sub(linked.names);
+        self.linked.store(total, Release);
     }
 
     fn sibling<'g>(&'g self, number: u32, guard: &'g PreemptGuard) -> Option<&'g Atomic<u32>> {

@@ -12,8 +12,8 @@
 //! without it are prepared in the idle copy.
 //!
 //! A writer takes a logarithmic number of steps. A position without a plugin stays until a later writer
-//! moves the plugins behind it: each moves a few, so that there are never many more positions than
-//! plugins.
+//! moves the plugins behind it: each moves a few. So there are not many more positions than plugins,
+//! but after a large batch was removed.
 
 use crate::{
     modreg::{
@@ -170,14 +170,18 @@ impl Numbers {
             // Positions only become smaller, so older plugins come before the cursor's. Newer ones may
             // have come there meanwhile.
             let mut newer = plugins(match before {
-                Some(position) => self.prefix(copy, position, guard),
+                // The sums behind the end are not kept.
+                Some(position) => {
+                    let last = position.min(of(&self.lens, copy) as u32);
+                    self.prefix(copy, last, guard)
+                }
                 None => of(&self.totals, copy),
             });
             let at = |rank| {
                 let (position, _) = self.search(copy, rank, plugins, guard);
                 (self.id(position, guard), position)
             };
-            let is_older = |(id, _)| IDS.serial(id, guard) < serial;
+            let is_older = |(id, _)| id != 0 && IDS.serial(id, guard) < serial;
             let last = at(newer.checked_sub(1)?);
             if is_older(last) {
                 return Some(last);

@@ -19,6 +19,23 @@ use kernel::{
     prelude::*, //
 };
 
+/// What has a name. Those of other kinds are not in the way of a search.
+#[derive(Clone, Copy)]
+pub(super) enum Kind {
+    Plugin,
+    Symbol,
+    Export,
+}
+
+impl Kind {
+    /// Returns the hash of a name of this kind, from that of the name.
+    #[inline]
+    pub(super) fn hash(self, name: u32) -> u32 {
+        // Multiples of an odd number differ.
+        name ^ (self as u32).wrapping_mul(0x9e37_79b9)
+    }
+}
+
 /// The names of one plugin, with their hashes, that are to be linked.
 pub(crate) struct NameSet {
     /// Hashes, and items: what has the name is 0 for the plugin, then come its symbols, then its exports.
@@ -39,23 +56,23 @@ impl NameSet {
         let mut this = Self {
             names: KVVec::with_capacity(num, GFP_KERNEL)?,
         };
-        this.push(name.as_thin(), 0)?;
+        this.push(Kind::Plugin, name.as_thin(), 0)?;
         if !is_large {
             for symbol in symtab.named() {
-                this.push(symbols.name(symbol), symbol + 1)?;
+                this.push(Kind::Symbol, symbols.name(symbol), symbol + 1)?;
             }
         }
         for export in 0..num_exports {
             if let Some(name) = exports.and_then(|e| e.name(export)) {
-                this.push(name, symbols.len() + export + 1)?;
+                this.push(Kind::Export, name, symbols.len() + export + 1)?;
             }
         }
         Ok(this)
     }
 
-    fn push(&mut self, name: ThinCStr<'_>, item: u32) -> Result<(), AllocError> {
+    fn push(&mut self, kind: Kind, name: ThinCStr<'_>, item: u32) -> Result<(), AllocError> {
         if !name.is_empty() {
-            let hash = hash(name.to_cstr().to_bytes());
+            let hash = kind.hash(hash(name.to_cstr().to_bytes()));
             self.names.push((hash, item), GFP_KERNEL)?;
         }
         Ok(())

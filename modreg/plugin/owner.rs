@@ -132,7 +132,7 @@ pub(crate) fn enter(plugin: &PluginRef, reservation: Reservation, lock: &mut Glo
     owner.links.as_mut(lock).plugins.insert(node);
 }
 
-/// Removes a plugin from those of its owner. The caller drops the result without the lock.
+/// Removes a plugin from those of its owner.
 pub(crate) fn leave(
     plugin: &Plugin,
     lock: &mut GlobalGuard<LOCK>,

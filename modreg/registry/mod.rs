@@ -2,8 +2,8 @@
 
 //! The writers, which add and remove plugins.
 //!
-//! [`LOCK`] serializes them. It is taken last: no callback of a plugin and no allocation runs under
-//! it, but `stop_machine()` does. Readers take no lock.
+//! [`LOCK`] serializes them. It is taken last: no callback of a plugin runs under it, and no
+//! allocation but that of a tracepoint that is on. `stop_machine()` does. Readers take no lock.
 //!
 //! Adding a plugin does not stop the machine. The order of publication is modelled in
 //! `tests/litmus/registry-publish.litmus`:

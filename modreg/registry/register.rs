@@ -357,11 +357,14 @@ fn started(
 pub(super) fn drop_init(plugin: &Plugin, lock: &mut GlobalGuard<LOCK>) -> Option<Retired<Tables>> {
     let links = plugin.links().as_mut(lock);
     let id = links.id;
+    let old_foreign = links.foreign;
     let (core, init) = links.core.take()?;
     let symbols = core.symtab.len();
     let mut held = Held::new(lock);
+    let foreign = foreign::replace(old_foreign, plugin.regions(), &core, &mut held);
     let full = index::exchange(&mut held, |held| plugin.drop_init(core, held));
     index::drop_init(plugin, id, symbols, &init, &mut held);
+    plugin.links().as_mut(lock).foreign = foreign;
     full
 }
 

@@ -32,6 +32,7 @@ use crate::{
         preempt::preemptible,
         rcu::{
             synchronize_rcu,
+            synchronize_rcu_tasks,
             Held,
             RcuBox, //
         },
@@ -91,9 +92,11 @@ pub(crate) fn replace_symbols(
     let links = plugin.links().as_mut(&mut lock);
     let (id, old_names, old_foreign) = (links.id, mem::take(&mut links.names), links.foreign);
     let mut held = Held::new(&mut lock);
-    tables.version = plugin.tables(&held).map_or(0, |old| 1 - old.version);
-    let foreign = foreign::add(plugin.regions(), &tables, &mut held);
-    foreign::remove(old_foreign, &mut held);
+    tables.version = plugin.tables(&held).map_or(0, |old| 1_u8.wrapping_sub(old.version));
+    let had_entries = plugin
+        .tables(&held)
+        .is_some_and(|old| !old.extable.is_empty());
+    let foreign = foreign::replace(old_foreign, plugin.regions(), &tables, &mut held);
     let linked = index::publish_names(id, &names, tables.version, is_large, &mut held);
     let old = index::exchange(&mut held, |held| plugin.replace_tables(tables, held));
     index::replace(id, symbols, &old_names, is_large, &mut held);
@@ -105,5 +108,9 @@ pub(crate) fn replace_symbols(
     // Frees the memory of the tables, but what they have borrowed is the caller's to free.
     drop(old);
     synchronize_rcu();
+    if had_entries {
+        // A fault handler keeps an entry in no RCU reader, but does not sleep until it has used it.
+        synchronize_rcu_tasks();
+    }
     Ok(())
 }

@@ -125,7 +125,7 @@ pub(crate) fn unregister(plugins: &[PluginRef]) -> Result {
     Ok(())
 }
 
-/// Releases the handle of an unlinked plugin. The caller drops the result without the lock.
+/// Releases the handle of an unlinked plugin.
 fn release(plugin: &Plugin, lock: &mut GlobalGuard<LOCK>) -> Option<Retired<Node<PluginRef>>> {
     let links = plugin.links().as_mut(lock);
     links.has_handle = false;

@@ -26,7 +26,11 @@ use kernel::{
 /// # Invariants
 ///
 /// Sorted by the address of the instruction.
-pub(crate) struct Extable(Borrowed<exception_table_entry>);
+pub(crate) struct Extable {
+    entries: Borrowed<exception_table_entry>,
+    /// Whether an entry is for a foreign region: one that stays, and one of either kind.
+    foreign: (bool, bool),
+}
 
 impl Extable {
     /// Checks a table and takes it.
@@ -36,14 +40,14 @@ impl Extable {
     /// - `EINVAL` where it is not sorted, or where an entry for a foreign region has a type that makes
     ///   no sense there.
     /// - `ERANGE` where an instruction, or the fixup of one in a foreign region, lies outside the text
-    ///   of `regions`. So does whatever an entry names that stands too far from it.
+    ///   of `regions`, or a fixup goes sooner than its instruction. So does whatever an entry names that stands too far from it.
     ///
     /// Context: May sleep.
     pub(crate) fn new(
         entries: Borrowed<exception_table_entry>,
         regions: &[Region],
     ) -> Result<Self, Refusal> {
-        let mut last = 0;
+        let (mut last, mut foreign) = (0, (false, false));
         for entry in entries.iter() {
             let insn = ex_to_insn(entry);
             if insn < last {
@@ -58,6 +62,7 @@ impl Extable {
             if !region.foreign {
                 continue;
             }
+            foreign = (foreign.0 || !region.init, true);
             // There the kernel acts on the entry.
             if !ex_type_is_general(entry) {
                 return Err(Refusal::new(
@@ -65,7 +70,7 @@ impl Extable {
                     "exception entry of a type for the kernel's own code",
                 ));
             }
-            if text(ex_to_fixup(entry)).is_none() {
+            if text(ex_to_fixup(entry)).is_none_or(|fixup| fixup.init && !region.init) {
                 return Err(Refusal::new(
                     ERANGE,
                     "exception entry whose fixup lies outside the text regions",
@@ -73,20 +78,28 @@ impl Extable {
             }
         }
         // INVARIANT: Checked above.
-        Ok(Self(entries))
+        Ok(Self { entries, foreign })
+    }
+
+    /// Returns whether an entry is for a foreign region, which counts while its region is there.
+    pub(crate) fn is_for_foreign(&self, is_init: bool) -> bool {
+        match is_init {
+            true => self.foreign.1,
+            false => self.foreign.0,
+        }
     }
 
     /// Returns whether there are entries.
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.entries.is_empty()
     }
 
     /// The entry for the instruction at `addr`, as `search_extable()`. Logarithmic; from any
     /// context.
     pub(crate) fn search(&self, addr: usize) -> Option<&exception_table_entry> {
         let at = self
-            .0
+            .entries
             .binary_search_by(|entry| ex_to_insn(entry).cmp(&addr));
-        self.0.get(at.ok()?)
+        self.entries.get(at.ok()?)
     }
 }

@@ -119,6 +119,14 @@ static void spoil_fixup_in_data(struct fixture *f)
 	near_entry()->fixup += 256;
 }
 
+/* An instruction that stays, with a fixup that goes when the plugin is LIVE. */
+static void spoil_fixup_in_init(struct fixture *f)
+{
+	f->regions[1] = (struct modreg_region){ (unsigned long)pages + 256, 64, MODREG_TEXT | MODREG_INIT };
+	f->desc.num_regions = 2;
+	near_entry()->fixup += 256;
+}
+
 /* An entry's fields have 32 bits, and are relative to it. */
 static void __maybe_unused spoil_table_out_of_reach(struct fixture *f)
 {
@@ -197,5 +205,6 @@ const struct test_case foreign_cases[] = {
 	REFUSED(entry_without_type, -EINVAL),
 	REFUSED(fixup_outside, -ERANGE),
 	REFUSED(fixup_in_data, -ERANGE),
+	REFUSED(fixup_in_init, -ERANGE),
 	{ }
 };
