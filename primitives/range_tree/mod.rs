@@ -74,7 +74,8 @@ use kernel::{
     },
 };
 
-/// Inner nodes on the way to a leaf, at most: enough for 2^32 ranges.
+/// Inner nodes on the way to a leaf, at most. A level is added when its root is full, so it takes some 15
+/// times as many insertions as the one before.
 const LEVELS: usize = 8;
 
 /// The inner nodes from the root to a leaf, and the slot taken in each.
@@ -332,8 +333,13 @@ impl<T: Send + Sync, B: GlobalLockBackend> RangeTree<T, B> {
         Some(place.cast())
     }
 
-    /// Frees a node that no pointer leads to after a grace period.
-    fn retire(node: &Node) {
+    /// Frees a node after a grace period.
+    ///
+    /// # Safety
+    ///
+    /// `node` came from [`RangeTree::place()`], no pointer of the tree leads to it any more, and this is
+    /// not called for it again. The caller does not use it any more, unless it keeps preemption disabled.
+    unsafe fn retire(node: &Node) {
         /// # Safety
         ///
         /// `rcu` is the first member of a node that came from [`RangeTree::place()`] and that nothing
@@ -345,7 +351,8 @@ impl<T: Send + Sync, B: GlobalLockBackend> RangeTree<T, B> {
             end_callback();
         }
 
-        // SAFETY: `node` came from `place()`, and is freed after the readers that may use it are gone.
+        // SAFETY: By the safety requirements `node` came from `place()`, and `free()` is called after
+        // the readers that may use it are gone.
         unsafe { call_rcu(node.rcu.get(), free) };
     }
 
@@ -445,8 +452,11 @@ impl<T: Send + Sync, B: GlobalLockBackend> RangeTree<T, B> {
             new = self.rebuild(inner, at, &new, held);
             old = &inner.node;
         }
-        // Nothing leads to these any more.
-        retired.into_iter().flatten().for_each(Self::retire);
+        for node in retired.into_iter().flatten() {
+            // SAFETY: Nodes of the tree come from `place()`. Each of these was replaced above, so that
+            // nothing leads to it any more, and is not used below.
+            unsafe { Self::retire(node) };
+        }
     }
 
     /// Makes what replaces `inner` once `new` replaces the child in slot `at`.
@@ -522,11 +532,13 @@ impl<T: Send + Sync, B: GlobalLockBackend> RangeTree<T, B> {
                 // INVARIANT: The tree is empty.
                 self.root.store(ptr::null_mut(), Release);
                 self.levels.store(0, Relaxed);
-                Self::retire(node);
+                // SAFETY: `node` came from `place()`. It was the root, which is null now.
+                unsafe { Self::retire(node) };
                 break;
             };
             inner.remove(at);
-            Self::retire(node);
+            // SAFETY: `node` came from `place()`. Its parent `inner` does not lead to it any more.
+            unsafe { Self::retire(node) };
             node = &inner.node;
             is_empty = !inner.has_children();
         }
