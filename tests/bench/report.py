@@ -343,7 +343,7 @@ def plot_lookup():
             if tables:
                 curves.append(curve(dat, side, f"{title}, {under[guest[0]]}", color, dash))
         write_dat(dat, ("side", "symbols", "low", "median", "high"), lines)
-    kernel = ", ".join(f"Linux {kernels[kind]} under {under[kind]}" for kind in under)
+    kernel = ", ".join(f"Linux {kernels[kind]} under {under[kind]}" for kind in ("stock", "um"))
     gnuplot(f"""
 set terminal pngcairo size 1000,750 font 'sans,12'
 set output 'lookup.png'
@@ -371,7 +371,7 @@ def plot_region():
             if series:
                 curves.append(curve(dat, side, f"{title}, {under[guest[0]]}", color, dash))
         write_dat(dat, ("side", "plugins", "low", "median", "high"), lines)
-    kernel = ", ".join(f"Linux {kernels[kind]} under {under[kind]}" for kind in under)
+    kernel = ", ".join(f"Linux {kernels[kind]} under {under[kind]}" for kind in ("stock", "um"))
     gnuplot(f"""
 set terminal pngcairo size 1000,750 font 'sans,12'
 set output 'region.png'
