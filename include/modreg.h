@@ -285,8 +285,8 @@ int modreg_unregister_plugins(struct modreg_plugin **plugins, unsigned int num);
  * The machine is not stopped. Every reader finds all of the old ones or all of the new
  * ones; a symbol that is among both is found at any time. When this returns, nothing that
  * the old ones have borrowed is used any more: if there were exception entries, it waits for
- * tasks that were preempted in a fault handler too, as synchronize_rcu_tasks(). Among equal names of several plugins the
- * new symbols count as the newest.
+ * tasks that were preempted in a fault handler too, as synchronize_rcu_tasks(). Among
+ * equal names of several plugins the new symbols count as the newest.
  *
  * Follows the end of do_init_module(), which swaps mod->kallsyms.
  *

@@ -92,7 +92,9 @@ pub(crate) fn replace_symbols(
     let links = plugin.links().as_mut(&mut lock);
     let (id, old_names, old_foreign) = (links.id, mem::take(&mut links.names), links.foreign);
     let mut held = Held::new(&mut lock);
-    tables.version = plugin.tables(&held).map_or(0, |old| 1_u8.wrapping_sub(old.version));
+    tables.version = plugin
+        .tables(&held)
+        .map_or(0, |old| 1_u8.wrapping_sub(old.version));
     let had_entries = plugin
         .tables(&held)
         .is_some_and(|old| !old.extable.is_empty());

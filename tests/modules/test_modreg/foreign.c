@@ -122,7 +122,9 @@ static void spoil_fixup_in_data(struct fixture *f)
 /* An instruction that stays, with a fixup that goes when the plugin is LIVE. */
 static void spoil_fixup_in_init(struct fixture *f)
 {
-	f->regions[1] = (struct modreg_region){ (unsigned long)pages + 256, 64, MODREG_TEXT | MODREG_INIT };
+	f->regions[1] = (struct modreg_region){
+		.base = (unsigned long)pages + 256, .size = 64, .flags = MODREG_TEXT | MODREG_INIT,
+	};
 	f->desc.num_regions = 2;
 	near_entry()->fixup += 256;
 }
