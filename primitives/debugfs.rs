@@ -15,12 +15,14 @@ use super::{
         Question,
         QuestionFile, //
     },
-    exit::Undo,
-    module::THIS_MODULE,
-    vec::push_reserved, //
+    exit::{
+        Step,
+        Undo, //
+    },
 };
 use core::{
     ffi::CStr,
+    marker::PhantomData,
     ptr, //
 };
 use kernel::{
@@ -28,14 +30,11 @@ use kernel::{
     prelude::*, //
 };
 
-/// This module, which open files keep from being unloaded.
-pub(super) const OWNER: *mut bindings::module = THIS_MODULE;
-
-/// A directory in the root of debugfs, which dropping this removes with its files.
+/// A directory in the root of debugfs, which the module's exit removes with its files.
 ///
 /// # Invariants
 ///
-/// The pointer came from `debugfs_create_dir()` and is owned.
+/// The pointer came from `debugfs_create_dir()`, and the directory exists as long as the [`Undo`].
 ///
 /// # Examples
 ///
@@ -72,13 +71,22 @@ pub(super) const OWNER: *mut bindings::module = THIS_MODULE;
 ///     Ok(())
 /// }
 /// ```
-pub(crate) struct Dir(*mut bindings::dentry);
+pub(crate) struct Dir<'u>(*mut bindings::dentry, PhantomData<&'u Undo>);
+
+/// Removes a directory when it is dropped.
+///
+/// # Invariants
+///
+/// The pointer came from `debugfs_create_dir()` and is owned.
+struct Removal(*mut bindings::dentry);
 
 // SAFETY: debugfs has its own locks, so any thread may use the directory.
-unsafe impl Send for Dir {}
+unsafe impl Send for Removal {}
 
 // SAFETY: debugfs has its own locks, so any thread may use the directory.
-unsafe impl Sync for Dir {}
+unsafe impl Sync for Removal {}
+
+impl Step for Removal {}
 
 impl Undo {
     /// Creates a directory that exists until the module's exit, as `debugfs_create_dir()`.
@@ -90,17 +98,20 @@ impl Undo {
     /// # Errors
     ///
     /// `ENOMEM` if there is no memory.
-    pub(crate) fn debugfs_dir(&mut self, name: &CStr) -> Result<&Dir> {
-        self.dirs.reserve(1, GFP_KERNEL)?;
+    pub(crate) fn debugfs_dir(&mut self, name: &CStr) -> Result<Dir<'_>> {
+        self.reserve()?;
+        let place = KBox::<Removal>::new_uninit(GFP_KERNEL)?;
         // SAFETY: `name` is NUL-terminated. A null parent stands for the root.
         let dir = unsafe { bindings::debugfs_create_dir(name.as_char_ptr(), ptr::null_mut()) };
         // INVARIANT: The directory was created here.
-        push_reserved(&mut self.dirs, Dir(dir));
-        self.dirs.last().ok_or(ENOMEM)
+        let removal = KBox::write(place, Removal(dir));
+        self.push(removal);
+        // INVARIANT: The directory was created here, and `self` removes it.
+        Ok(Dir(dir, PhantomData))
     }
 }
 
-impl Dir {
+impl Dir<'_> {
     fn file(&self, name: &CStr, mode: u16, fops: &'static bindings::file_operations) {
         // SAFETY: `name` is NUL-terminated. By the type invariants, the parent is a directory of
         // ours or an error pointer. `fops` is static, and each function there fits its file.
@@ -131,7 +142,7 @@ impl Dir {
     }
 }
 
-impl Drop for Dir {
+impl Drop for Removal {
     fn drop(&mut self) {
         // SAFETY: By the type invariants, the pointer came from `debugfs_create_dir()` and is
         // owned. An error pointer is ignored.

@@ -6,8 +6,8 @@
 
 use super::{
     cstr::ThinCStr,
-    debugfs::OWNER,
-    kptr::may_see_addresses, //
+    kptr::may_see_addresses,
+    module::THIS_MODULE, //
 };
 use core::{
     marker::PhantomData,
@@ -109,7 +109,8 @@ pub(super) struct ListingFile<L>(PhantomData<L>);
 
 impl<L: Listing> ListingFile<L> {
     pub(super) const FOPS: bindings::file_operations = bindings::file_operations {
-        owner: OWNER,
+        // Open files keep it from being unloaded.
+        owner: THIS_MODULE,
         open: Some(Self::open),
         read: Some(bindings::seq_read),
         llseek: Some(bindings::seq_lseek),

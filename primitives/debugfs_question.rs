@@ -3,8 +3,8 @@
 //! Files that answer what is written to them.
 
 use super::{
-    debugfs::OWNER,
-    kptr::may_see_addresses, //
+    kptr::may_see_addresses,
+    module::THIS_MODULE, //
 };
 use core::{
     ffi::CStr,
@@ -87,7 +87,8 @@ pub(super) struct QuestionFile<Q>(PhantomData<Q>);
 
 impl<Q: Question> QuestionFile<Q> {
     pub(super) const FOPS: bindings::file_operations = bindings::file_operations {
-        owner: OWNER,
+        // Open files keep it from being unloaded.
+        owner: THIS_MODULE,
         open: Some(Self::open),
         write: Some(Self::write),
         read: Some(Self::read),

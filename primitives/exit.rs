@@ -7,20 +7,35 @@
 //! owned by the module itself, which lends it to the code that fills it.
 
 use super::{
-    debugfs::Dir,
-    notifier::Registration,
-    rcu::WaitForCallbacks, //
+    rcu::WaitForCallbacks,
+    vec::push_reserved, //
 };
 use kernel::prelude::*;
 
-/// What is undone when the module is unloaded, in this order.
+/// A step of a module's init, which dropping this undoes.
+pub(super) trait Step: Send + Sync {}
+
+/// The steps that are undone when the module is unloaded, from the first to the last.
 ///
 /// Only [`Module`] owns a value of this type, so it cannot be forgotten or replaced.
-pub(crate) struct Undo {
-    /// The callbacks on notifier chains, which are taken off first.
-    pub(super) notifiers: KVec<Registration>,
-    /// The directories in debugfs.
-    pub(super) dirs: KVec<Dir>,
+pub(crate) struct Undo(KVec<KBox<dyn Step>>);
+
+impl Undo {
+    /// Makes room for a step, before it is taken.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM` if there is no memory.
+    ///
+    /// Context: May sleep.
+    pub(super) fn reserve(&mut self) -> Result {
+        Ok(self.0.reserve(1, GFP_KERNEL)?)
+    }
+
+    /// Adds a step that was taken.
+    pub(super) fn push(&mut self, step: KBox<dyn Step>) {
+        push_reserved(&mut self.0, step);
+    }
 }
 
 /// The state of a module between its init and its exit.
@@ -31,8 +46,8 @@ pub(crate) trait Body: Sized + Send + Sync {
 
 /// A module with the state `B`, for `module!`.
 ///
-/// On exit, and if the init fails, it takes its callbacks off the notifier chains, removes its files,
-/// drops `B`, and waits for its RCU callbacks, in this order.
+/// On exit, and if the init fails, it undoes its steps, drops `B`, and waits for its RCU callbacks, in
+/// this order.
 ///
 /// # Examples
 ///
@@ -60,10 +75,7 @@ impl<B: Body> kernel::Module for Module<B> {
     fn init(module: &'static ThisModule) -> Result<Self> {
         // Locals are dropped from the last to the first.
         let callbacks = WaitForCallbacks;
-        let mut undo = Undo {
-            notifiers: KVec::new(),
-            dirs: KVec::new(),
-        };
+        let mut undo = Undo(KVec::new());
         let body = B::init(module, &mut undo)?;
         Ok(Self {
             _undo: undo,

@@ -6,13 +6,15 @@
 
 use super::bindings as helpers;
 use super::{
-    exit::Undo,
+    exit::{
+        Step,
+        Undo, //
+    },
     module::{
         notifier_state,
         Module,
         ModuleState, //
     },
-    vec::push_reserved, //
 };
 use core::ptr::NonNull;
 use kernel::{
@@ -54,7 +56,8 @@ impl Undo {
         register: unsafe fn(*mut bindings::notifier_block) -> c_int,
         unregister: unsafe fn(*mut bindings::notifier_block),
     ) -> Result {
-        self.notifiers.reserve(1, GFP_KERNEL)?;
+        self.reserve()?;
+        let place = KBox::<Registration>::new_uninit(GFP_KERNEL)?;
         let nb = KBox::new(
             Opaque::new(bindings::notifier_block {
                 notifier_call: Some(call),
@@ -67,10 +70,13 @@ impl Undo {
         // the heap and is freed only after `drop()` has removed it.
         to_result(unsafe { register(nb.get()) })?;
         // INVARIANT: `register` has added `nb` to the chain.
-        push_reserved(&mut self.notifiers, Registration { nb, unregister });
+        let registration = KBox::write(place, Registration { nb, unregister });
+        self.push(registration);
         Ok(())
     }
 }
+
+impl Step for Registration {}
 
 impl Drop for Registration {
     fn drop(&mut self) {
