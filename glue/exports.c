@@ -21,6 +21,7 @@ EXPORT_SYMBOL_GPL(modreg_address_lookup);
 EXPORT_SYMBOL_GPL(modreg_lookup_symbol_name);
 EXPORT_SYMBOL_GPL(modreg_lookup_symbol_attrs);
 EXPORT_SYMBOL_GPL(modreg_get_kallsym);
+EXPORT_SYMBOL_GPL(modreg_get_foreign_kallsym);
 EXPORT_SYMBOL_GPL(modreg_kallsyms_lookup_name);
 EXPORT_SYMBOL_GPL(modreg_search_extables);
 EXPORT_SYMBOL_GPL(modreg_is_address);

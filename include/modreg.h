@@ -438,6 +438,25 @@ int modreg_get_kallsym(unsigned int symnum, unsigned long *value, char *type,
 		       char *name, char *plugin, int *exported);
 
 /**
+ * modreg_get_foreign_kallsym() - the n-th symbol over plugins with foreign regions
+ * @symnum: n, from 0.
+ * @value: output, as of modreg_get_kallsym().
+ * @type: output, as of modreg_get_kallsym().
+ * @name: output, as of modreg_get_kallsym().
+ * @plugin: output, as of modreg_get_kallsym().
+ * @exported: output, as of modreg_get_kallsym().
+ *
+ * Numbers all symbols of the plugins that have a region outside of their owner's
+ * memory, newest plugin first: those that the kernel's own listing lacks.
+ *
+ * Context: Any, NMI included.
+ * Return: As modreg_get_kallsym().
+ */
+int modreg_get_foreign_kallsym(unsigned int symnum, unsigned long *value,
+			       char *type, char *name, char *plugin,
+			       int *exported);
+
+/**
  * modreg_kallsyms_lookup_name() - the address of a symbol
  * @name: "symbol" or "plugin:symbol".
  *

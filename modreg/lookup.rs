@@ -14,17 +14,17 @@ use crate::{
                 RegionMatch, //
             },
             by_name::NAMES,
-            by_number::NUMBERS, //
+            by_number::{
+                Numbered,
+                Which,
+                NUMBERS, //
+            },
         },
         name::hash,
-        plugin::{
-            list::PLUGINS,
-            Plugin, //
-        },
+        plugin::Plugin,
         tables::{
             symtab::Found,
-            Listed,
-            Tables, //
+            Listed, //
         },
     },
     primitives::{
@@ -37,13 +37,6 @@ use kernel::{
     bindings::exception_table_entry,
     prelude::*, //
 };
-
-/// Returns the plugins with their tables, newest first.
-fn plugins<'g>(guard: &'g PreemptGuard) -> impl Iterator<Item = (&'g Plugin, &'g Tables)> {
-    PLUGINS
-        .iter(guard)
-        .filter_map(move |p| Some((&***p, p.tables(guard)?)))
-}
 
 /// An exported symbol.
 pub(crate) struct Exported<'g> {
@@ -129,20 +122,26 @@ pub(crate) fn address_lookup_nofault<'g>(
     Some((found.plugin, at.map(|(offset, size)| At { offset, size })))
 }
 
-/// Returns the `n`-th symbol over all plugins, newest plugin first, as `module_get_kallsym()`.
+/// Returns the `n`-th symbol over all plugins, or over those with foreign regions, newest plugin first,
+/// as `module_get_kallsym()`.
 ///
 /// Context: Any, NMI included.
-pub(crate) fn get_kallsym(mut n: u32, guard: &PreemptGuard) -> Option<(&Plugin, Listed<'_>)> {
-    let (plugin, i) = NUMBERS.nth(n, guard)?;
-    if let Some(found) = plugin.tables(guard).and_then(|tables| tables.listed(i)) {
-        return Some((plugin, found));
-    }
-    // A writer has replaced the tables, and not changed the numbers yet.
-    for (plugin, tables) in plugins(guard) {
-        match n.checked_sub(tables.symtab.len()) {
-            None => return Some((plugin, tables.listed(n)?)),
-            Some(rest) => n = rest,
+pub(crate) fn get_kallsym(
+    mut n: u32,
+    which: Which,
+    guard: &PreemptGuard,
+) -> Option<(&Plugin, Listed<'_>)> {
+    // A writer may have replaced one plugin's tables, and not changed the numbers yet.
+    for _ in 0..2 {
+        let Numbered {
+            plugin,
+            symbol,
+            next,
+        } = NUMBERS.nth(n, which, guard)?;
+        if let Some(found) = plugin.tables(guard).and_then(|tables| tables.listed(symbol)) {
+            return Some((plugin, found));
         }
+        n = next;
     }
     None
 }

@@ -19,6 +19,7 @@ use crate::{
         },
         error::Refusal,
         foreign,
+        index::by_number::Which,
         lock::LOCK,
         lookup,
         oops,
@@ -404,24 +405,21 @@ export! {
         plugin: *mut c_char,
         exported: *mut c_int,
     ) -> c_int {
-        let names = [letter, name, plugin];
-        if value.is_null() || names.contains(&ptr::null_mut()) || exported.is_null() {
-            return EINVAL.to_errno();
-        }
-        let guard = PreemptGuard::new();
-        let Some((of, symbol)) = lookup::get_kallsym(symnum, &guard) else {
-            return ERANGE.to_errno();
-        };
-        // SAFETY: The pointers are not null, as checked above, and so valid for writes, `name` and
-        // `plugin` of `KSYM_NAME_LEN` and `MODREG_NAME_LEN` bytes, as documented for this function.
-        unsafe {
-            put(value, symbol.value);
-            put(letter, symbol.letter);
-            put_name(name, KSYM_NAME_LEN, symbol.name);
-            put_name(plugin, bindings::MODREG_NAME_LEN, of.name().as_thin());
-            put(exported, symbol.exported.into());
-        }
-        0
+        // SAFETY: The outputs are null or valid, as documented for this function.
+        unsafe { get_kallsym(Which::All, symnum, value, letter, name, plugin, exported) }
+    }
+
+    /// See `include/modreg.h`.
+    fn modreg_get_foreign_kallsym(
+        symnum: c_uint,
+        value: *mut c_ulong,
+        letter: *mut c_char,
+        name: *mut c_char,
+        plugin: *mut c_char,
+        exported: *mut c_int,
+    ) -> c_int {
+        // SAFETY: As above.
+        unsafe { get_kallsym(Which::Foreign, symnum, value, letter, name, plugin, exported) }
     }
 
     /// See `include/modreg.h`.
@@ -481,6 +479,41 @@ export! {
     fn modreg_print_plugins() {
         oops::print_plugins();
     }
+}
+
+/// Writes the outputs of `modreg_get_kallsym()`.
+///
+/// # Safety
+///
+/// The outputs must be null or valid for writes, `name` and `plugin` of `KSYM_NAME_LEN` and
+/// `MODREG_NAME_LEN` bytes.
+unsafe fn get_kallsym(
+    which: Which,
+    symnum: c_uint,
+    value: *mut c_ulong,
+    letter: *mut c_char,
+    name: *mut c_char,
+    plugin: *mut c_char,
+    exported: *mut c_int,
+) -> c_int {
+    let names = [letter, name, plugin];
+    if value.is_null() || names.contains(&ptr::null_mut()) || exported.is_null() {
+        return EINVAL.to_errno();
+    }
+    let guard = PreemptGuard::new();
+    let Some((of, symbol)) = lookup::get_kallsym(symnum, which, &guard) else {
+        return ERANGE.to_errno();
+    };
+    // SAFETY: The outputs are not null, as checked above, and so valid for writes by the safety
+    // requirements.
+    unsafe {
+        put(value, symbol.value);
+        put(letter, symbol.letter);
+        put_name(name, KSYM_NAME_LEN, symbol.name);
+        put_name(plugin, bindings::MODREG_NAME_LEN, of.name().as_thin());
+        put(exported, symbol.exported.into());
+    }
+    0
 }
 
 /// Finds the symbol that `fsa` names, and writes the outputs if `take` accepts its plugin.

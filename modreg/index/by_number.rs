@@ -7,6 +7,8 @@
 //! from the newest plugin, as on the list; counted from the oldest, a symbol keeps its number when
 //! plugins are added.
 //!
+//! The symbols of plugins with foreign regions have numbers of their own too, for the kernel's listing.
+//!
 //! A reader of any context finds the plugin of a symbol, and the one that comes behind a plugin on the
 //! list, in a logarithmic number of steps. What a stop removes disappears with one store: the sums
 //! without it are prepared in the idle copy.
@@ -50,18 +52,49 @@ use kernel::{
 const STEPS: u32 = 8;
 const MOVES: u32 = 2;
 
-/// What a plugin adds to a sum, beside its symbols.
-const PLUGIN: u64 = 1 << 40;
+/// What plugins add up to, in each copy: their number, that of their symbols, and that of the symbols of
+/// plugins with foreign regions.
+///
+/// More than 2^32 symbols have no numbers: `module_get_kallsym()` could not ask for them.
+pub(crate) struct Sums {
+    plugins: [Atomic<u32>; 2],
+    symbols: [Atomic<u32>; 2],
+    foreign: [Atomic<u32>; 2],
+}
 
-/// One position: what a Fenwick tree has there, in each copy, and the plugin's id or 0.
+/// One of the three.
+type Part = fn(&Sums) -> &[Atomic<u32>; 2];
+
+const PLUGINS: Part = |sums| &sums.plugins;
+const SYMBOLS: Part = |sums| &sums.symbols;
+const FOREIGN: Part = |sums| &sums.foreign;
+
+impl Sums {
+    const fn new() -> Self {
+        Self {
+            plugins: [const { Atomic::new(0) }; 2],
+            symbols: [const { Atomic::new(0) }; 2],
+            foreign: [const { Atomic::new(0) }; 2],
+        }
+    }
+}
+
+/// One position: what a Fenwick tree has there, and the plugin's id or 0.
 pub(crate) struct Rank {
-    sums: [Atomic<u64>; 2],
+    sums: Sums,
     id: Atomic<u32>,
 }
 
+/// Which symbols are numbered.
+#[derive(Clone, Copy)]
+pub(crate) enum Which {
+    /// Those of all plugins.
+    All,
+    /// Those of plugins with foreign regions.
+    Foreign,
+}
+
 /// The positions from 1 on, oldest plugin first.
-///
-/// A sum is that of [`PLUGIN`] and the number of symbols of each plugin.
 ///
 /// # Invariants
 ///
@@ -71,8 +104,8 @@ pub(crate) struct Rank {
 /// - If `gap` is not 0, there is no plugin from there to before `next`.
 pub(crate) struct Numbers {
     latch: Latch,
-    lens: [Atomic<u64>; 2],
-    totals: [Atomic<u64>; 2],
+    lens: [Atomic<u32>; 2],
+    totals: Sums,
     positions: Segments<Rank>,
     gap: Atomic<u32>,
     next: Atomic<u32>,
@@ -82,7 +115,7 @@ pub(crate) struct Numbers {
 pub(crate) static NUMBERS: Numbers = Numbers {
     latch: Latch::new(),
     lens: [const { Atomic::new(0) }; 2],
-    totals: [const { Atomic::new(0) }; 2],
+    totals: Sums::new(),
     positions: Segments::new(),
     gap: Atomic::new(0),
     next: Atomic::new(0),
@@ -100,47 +133,103 @@ fn width(position: u32) -> u32 {
     position & position.wrapping_neg()
 }
 
-fn symbols(sum: u64) -> u64 {
-    sum % PLUGIN
-}
-
-fn plugins(sum: u64) -> u64 {
-    sum / PLUGIN
-}
-
 /// Reads element `copy` of a pair.
-fn of(pair: &[Atomic<u64>; 2], copy: usize) -> u64 {
+fn of(pair: &[Atomic<u32>; 2], copy: usize) -> u32 {
     pair.get(copy).map_or(0, load_relaxed)
 }
 
-fn set(pair: &[Atomic<u64>; 2], copy: usize, value: u64) {
+fn set(pair: &[Atomic<u32>; 2], copy: usize, value: u32) {
     if let Some(cell) = pair.get(copy) {
         cell.store(value, Release);
     }
 }
 
-fn add(pair: &[Atomic<u64>; 2], copy: usize, by: u64) {
-    set(pair, copy, of(pair, copy).wrapping_add(by));
+/// What one plugin adds to the sums.
+#[derive(Clone, Copy)]
+struct Added {
+    plugins: u32,
+    symbols: u32,
+    foreign: u32,
+}
+
+impl Added {
+    const NOTHING: Self = Self {
+        plugins: 0,
+        symbols: 0,
+        foreign: 0,
+    };
+
+    fn plugin(symbols: u32, is_foreign: bool) -> Self {
+        Self {
+            plugins: 1,
+            symbols,
+            foreign: if is_foreign { symbols } else { 0 },
+        }
+    }
+
+    fn map(self, other: Self, f: fn(u32, u32) -> u32) -> Self {
+        Self {
+            plugins: f(self.plugins, other.plugins),
+            symbols: f(self.symbols, other.symbols),
+            foreign: f(self.foreign, other.foreign),
+        }
+    }
+
+    fn minus(self, other: Self) -> Self {
+        self.map(other, u32::wrapping_sub)
+    }
+
+    /// Adds this to the sums of a copy.
+    fn add_to(self, sums: &Sums, copy: usize) {
+        for (part, by) in [
+            (PLUGINS, self.plugins),
+            (SYMBOLS, self.symbols),
+            (FOREIGN, self.foreign),
+        ] {
+            if by != 0 {
+                set(part(sums), copy, of(part(sums), copy).wrapping_add(by));
+            }
+        }
+    }
+}
+
+/// A symbol in the numbering.
+pub(crate) struct Numbered<'g> {
+    /// Its plugin.
+    pub(crate) plugin: &'g Plugin,
+    /// Which of the plugin's symbols it is.
+    pub(crate) symbol: u32,
+    /// The number of the next plugin's first symbol.
+    pub(crate) next: u32,
 }
 
 impl Numbers {
-    /// Returns the plugin that has the `n`-th symbol, newest plugin first, and which of its symbols that
-    /// is; [`None`] if there are fewer.
+    /// Returns the `n`-th symbol, newest plugin first; [`None`] if there are fewer.
     ///
     /// Context: Any, NMI included.
-    pub(crate) fn nth<'g>(&'g self, n: u32, guard: &'g PreemptGuard) -> Option<(&'g Plugin, u32)> {
-        let (id, symbol) = self.latch.read(|copy| {
+    pub(crate) fn nth<'g>(
+        &'g self,
+        n: u32,
+        which: Which,
+        guard: &'g PreemptGuard,
+    ) -> Option<Numbered<'g>> {
+        let part = match which {
+            Which::All => SYMBOLS,
+            Which::Foreign => FOREIGN,
+        };
+        let (id, symbol, left) = self.latch.read(|copy| {
             // Counted from the oldest.
-            let total = symbols(of(&self.totals, copy));
-            let number = total.checked_sub(n.into())?.checked_sub(1)?;
-            let (position, before) = self.search(copy, number, symbols, guard);
-            let end = before + symbols(self.plugin(copy, position, guard));
-            Some((
-                self.id(position, guard),
-                end.checked_sub(number)?.checked_sub(1)?,
-            ))
+            let number = of(part(&self.totals), copy).checked_sub(n)?.checked_sub(1)?;
+            let (position, before) = self.search(copy, number, part, guard);
+            let left = number.checked_sub(before)?.checked_add(1)?;
+            let symbol = self.plugin(copy, position, part, guard).checked_sub(left)?;
+            Some((self.id(position, guard), symbol, left))
         })?;
-        Some((IDS.plugin(id, guard)?, symbol as u32))
+        Some(Numbered {
+            plugin: IDS.plugin(id, guard)?,
+            symbol,
+            next: n.checked_add(left)?,
+        })
     }
 
     /// Moves a cursor to the plugin behind it, or to the newest if there is no cursor yet, and returns
@@ -169,16 +258,16 @@ impl Numbers {
         self.latch.read(|copy| {
             // Positions only become smaller, so older plugins come before the cursor's. Newer ones may
             // have come there meanwhile.
-            let mut newer = plugins(match before {
+            let mut newer = match before {
                 // The sums behind the end are not kept.
                 Some(position) => {
-                    let last = position.min(of(&self.lens, copy) as u32);
-                    self.prefix(copy, last, guard)
+                    let last = position.min(of(&self.lens, copy));
+                    self.between(copy, 0, last, PLUGINS, guard)
                 }
-                None => of(&self.totals, copy),
-            });
+                None => of(PLUGINS(&self.totals), copy),
+            };
             let at = |rank| {
-                let (position, _) = self.search(copy, rank, plugins, guard);
+                let (position, _) = self.search(copy, rank, PLUGINS, guard);
                 (self.id(position, guard), position)
             };
             let is_older = |(id, _)| id != 0 && IDS.serial(id, guard) < serial;
@@ -198,22 +287,16 @@ impl Numbers {
         })
     }
 
-    /// Returns the first position where what `part` takes of the sum of all before it and with it is
-    /// more than `number`, and what it takes of all before.
-    fn search(
-        &self,
-        copy: usize,
-        number: u64,
-        part: fn(u64) -> u64,
-        guard: &PreemptGuard,
-    ) -> (u32, u64) {
-        let len = of(&self.lens, copy) as u32;
-        let (mut position, mut before) = (0, 0);
+    /// Returns the first position where the sum of all before it and with it is more than `number`, and
+    /// the sum of all before.
+    fn search(&self, copy: usize, number: u32, part: Part, guard: &PreemptGuard) -> (u32, u32) {
+        let len = of(&self.lens, copy);
+        let (mut position, mut before) = (0_u32, 0_u32);
         let mut width = len.checked_ilog2().map_or(0, |log| 1 << log);
         while width != 0 {
             let next = position + width;
             if next <= len {
-                let sum = before + part(self.sum(copy, next, guard));
+                let sum = before.wrapping_add(self.sum(copy, next, part, guard));
                 if sum <= number {
                     (position, before) = (next, sum);
                 }
@@ -223,9 +306,9 @@ impl Numbers {
         (position + 1, before)
     }
 
-    fn sum(&self, copy: usize, position: u32, guard: &PreemptGuard) -> u64 {
+    fn sum(&self, copy: usize, position: u32, part: Part, guard: &PreemptGuard) -> u32 {
         let rank = self.positions.get(position, guard);
-        rank.map_or(0, |rank| of(&rank.sums, copy))
+        rank.map_or(0, |rank| of(part(&rank.sums), copy))
     }
 
     fn id(&self, position: u32, guard: &PreemptGuard) -> u32 {
@@ -240,33 +323,45 @@ impl Numbers {
     }
 
     /// Returns the sum of the positions before `end` and with it, from after `start` on.
-    fn between(&self, copy: usize, start: u32, mut end: u32, guard: &PreemptGuard) -> u64 {
-        let mut sum = 0_u64;
+    fn between(
+        &self,
+        copy: usize,
+        start: u32,
+        mut end: u32,
+        part: Part,
+        guard: &PreemptGuard,
+    ) -> u32 {
+        let mut sum = 0_u32;
         while end > start {
-            sum = sum.wrapping_add(self.sum(copy, end, guard));
+            sum = sum.wrapping_add(self.sum(copy, end, part, guard));
             end -= width(end);
         }
         sum
     }
 
-    fn prefix(&self, copy: usize, position: u32, guard: &PreemptGuard) -> u64 {
-        self.between(copy, 0, position, guard)
+    /// Returns what the plugin at a position adds to a sum.
+    fn plugin(&self, copy: usize, position: u32, part: Part, guard: &PreemptGuard) -> u32 {
+        let below = position.wrapping_sub(width(position));
+        let others = self.between(copy, below, position.wrapping_sub(1), part, guard);
+        self.sum(copy, position, part, guard).wrapping_sub(others)
     }
 
     /// Returns what the plugin at a position adds to the sums.
-    fn plugin(&self, copy: usize, position: u32, guard: &PreemptGuard) -> u64 {
-        let below = position.wrapping_sub(width(position));
-        let others = self.between(copy, below, position.wrapping_sub(1), guard);
-        self.sum(copy, position, guard).wrapping_sub(others)
+    fn added(&self, copy: usize, position: u32, guard: &PreemptGuard) -> Added {
+        Added {
+            plugins: self.plugin(copy, position, PLUGINS, guard),
+            symbols: self.plugin(copy, position, SYMBOLS, guard),
+            foreign: self.plugin(copy, position, FOREIGN, guard),
+        }
     }
 
     /// Adds to the sums of the plugin at a position.
-    fn add(&self, copy: usize, mut position: u32, by: u64, guard: &PreemptGuard) {
-        add(&self.totals, copy, by);
-        let len = of(&self.lens, copy) as u32;
+    fn add(&self, copy: usize, mut position: u32, by: Added, guard: &PreemptGuard) {
+        by.add_to(&self.totals, copy);
+        let len = of(&self.lens, copy);
         while position <= len && position != 0 {
             if let Some(rank) = self.positions.get(position, guard) {
-                add(&rank.sums, copy, by);
+                by.add_to(&rank.sums, copy);
             }
             position += width(position);
         }
@@ -285,7 +380,7 @@ impl Numbers {
     /// Context: Any, NMI included.
     pub(crate) fn shortage(&self, guard: &PreemptGuard) -> Option<u32> {
         let capacity = self.positions.capacity(guard);
-        (of(&self.lens, 0) + 1 >= capacity.into()).then_some(capacity)
+        (of(&self.lens, 0) + 1 >= capacity).then_some(capacity)
     }
 
     /// Allocates room behind that capacity.
@@ -293,7 +388,7 @@ impl Numbers {
     /// Context: May sleep.
     pub(crate) fn reserve(capacity: u32) -> Result<Segment<Rank>, AllocError> {
         Segment::behind(capacity, || Rank {
-            sums: [const { Atomic::new(0) }; 2],
+            sums: Sums::new(),
             id: Atomic::new(0),
         })
     }
@@ -303,40 +398,59 @@ impl Numbers {
         self.positions.extend(room, held);
     }
 
-    /// Adds the newest plugin, which has that many symbols. There must be room.
-    pub(crate) fn publish(&self, id: u32, symbols: u32, held: &mut Held<'_, LOCK>) {
+    /// Adds the newest plugin, which has that many symbols, and foreign regions or not. There must be
+    /// room.
+    pub(crate) fn publish(
+        &self,
+        id: u32,
+        symbols: u32,
+        is_foreign: bool,
+        held: &mut Held<'_, LOCK>,
+    ) {
         let guard = PreemptGuard::new();
-        let position = of(&self.lens, 0) as u32 + 1;
-        let plugin = PLUGIN + u64::from(symbols);
+        let position = of(&self.lens, 0) + 1;
+        let plugin = Added::plugin(symbols, is_foreign);
         self.set_id(position, id, &guard);
         IDS.set_position(id, position, held);
         self.change(held, |copy| {
             let below = position - width(position);
-            let others = self.between(copy, below, position - 1, &guard);
             if let Some(rank) = self.positions.get(position, &guard) {
-                set(&rank.sums, copy, others.wrapping_add(plugin));
+                for (part, by) in [
+                    (PLUGINS, plugin.plugins),
+                    (SYMBOLS, plugin.symbols),
+                    (FOREIGN, plugin.foreign),
+                ] {
+                    let others = self.between(copy, below, position - 1, part, &guard);
+                    set(part(&rank.sums), copy, others.wrapping_add(by));
+                }
             }
-            set(&self.lens, copy, position.into());
-            add(&self.totals, copy, plugin);
+            set(&self.lens, copy, position);
+            plugin.add_to(&self.totals, copy);
         });
         drop(guard);
         self.tidy(held);
     }
 
-    /// Changes the number of symbols that a plugin has.
-    pub(crate) fn replace(&self, id: u32, symbols: u32, held: &mut Held<'_, LOCK>) {
+    /// Changes the number of symbols that a plugin has, with foreign regions or not.
+    pub(crate) fn replace(
+        &self,
+        id: u32,
+        symbols: u32,
+        is_foreign: bool,
+        held: &mut Held<'_, LOCK>,
+    ) {
         let guard = PreemptGuard::new();
         let position = IDS.position(id, &guard);
-        let plugin = PLUGIN + u64::from(symbols);
-        let by = plugin.wrapping_sub(self.plugin(0, position, &guard));
+        let old = self.added(0, position, &guard);
+        let by = Added::plugin(symbols, is_foreign).minus(old);
         self.change(held, |copy| self.add(copy, position, by, &guard));
     }
 
     /// Takes a plugin out of the idle copy.
     fn take_out(&self, id: u32, guard: &PreemptGuard) {
         let (copy, position) = (self.latch.idle(), IDS.position(id, guard));
-        let plugin = self.plugin(copy, position, guard);
-        self.add(copy, position, plugin.wrapping_neg(), guard);
+        let plugin = self.added(copy, position, guard);
+        self.add(copy, position, Added::NOTHING.minus(plugin), guard);
     }
 
     /// Prepares the removal of a plugin, which [`Numbers::remove_prepared`] makes seen.
@@ -348,7 +462,7 @@ impl Numbers {
     pub(crate) fn cancel_removal(&self, id: u32, _held: &mut Held<'_, LOCK>) {
         let guard = PreemptGuard::new();
         let (idle, position) = (self.latch.idle(), IDS.position(id, &guard));
-        let plugin = self.plugin(1 - idle, position, &guard);
+        let plugin = self.added(1 - idle, position, &guard);
         self.add(idle, position, plugin, &guard);
     }
 
@@ -368,8 +482,8 @@ impl Numbers {
     /// Moves a few plugins to positions without one, if there are many.
     pub(crate) fn tidy(&self, held: &mut Held<'_, LOCK>) {
         let guard = &PreemptGuard::new();
-        let len = of(&self.lens, 0) as u32;
-        let plugins = plugins(of(&self.totals, 0)) as u32;
+        let len = of(&self.lens, 0);
+        let plugins = of(PLUGINS(&self.totals), 0);
         let (mut gap, mut next) = (load_relaxed(&self.gap), load_relaxed(&self.next));
         if gap == 0 {
             if len.wrapping_sub(plugins) <= plugins / 2 + 64 {
@@ -394,7 +508,7 @@ impl Numbers {
         }
         if next > len {
             // No plugin is left behind the begin of the gap.
-            self.change(held, |copy| set(&self.lens, copy, u64::from(gap) - 1));
+            self.change(held, |copy| set(&self.lens, copy, gap - 1));
             gap = 0;
         }
         // INVARIANT: All plugins before `next` are before `gap`.
@@ -410,11 +524,11 @@ impl Numbers {
         guard: &PreemptGuard,
         held: &mut Held<'_, LOCK>,
     ) {
-        let plugin = self.plugin(0, from, guard);
+        let plugin = self.added(0, from, guard);
         self.set_id(to, id, guard);
         IDS.set_position(id, to, held);
         self.change(held, |copy| {
-            self.add(copy, from, plugin.wrapping_neg(), guard);
+            self.add(copy, from, Added::NOTHING.minus(plugin), guard);
             self.add(copy, to, plugin, guard);
         });
         self.set_id(from, 0, guard);

@@ -116,7 +116,7 @@ pub(crate) fn extend(room: Room, held: &mut Held<'_, LOCK>) {
 /// Returns the plugin's id.
 pub(crate) fn publish(plugin: &PluginRef, symbols: u32, held: &mut Held<'_, LOCK>) -> u32 {
     let id = IDS.publish(plugin.clone(), held);
-    NUMBERS.publish(id, symbols, held);
+    NUMBERS.publish(id, symbols, plugin.has_foreign_regions(), held);
     by_address::publish(plugin, held);
     id
 }
@@ -147,13 +147,14 @@ pub(crate) fn exchange<R>(
 
 /// Takes away the old names of a plugin that has got other tables, with that many symbols.
 pub(crate) fn replace(
+    plugin: &Plugin,
     id: u32,
     symbols: u32,
     old: &Linked,
     is_large: bool,
     held: &mut Held<'_, LOCK>,
 ) {
-    NUMBERS.replace(id, symbols, held);
+    NUMBERS.replace(id, symbols, plugin.has_foreign_regions(), held);
     IDS.renew(id, held);
     NAMES.unpublish(old, held);
     if !is_large {
@@ -170,7 +171,7 @@ pub(crate) fn drop_init(
     names: &Linked,
     held: &mut Held<'_, LOCK>,
 ) {
-    NUMBERS.replace(id, symbols, held);
+    NUMBERS.replace(id, symbols, plugin.has_foreign_regions(), held);
     by_address::unpublish(plugin.regions().iter().filter(|r| r.init), held);
     NAMES.unpublish(names, held);
 }

@@ -221,6 +221,11 @@ impl Plugin {
         &self.regions
     }
 
+    /// Returns whether the plugin has or had foreign regions.
+    pub(crate) fn has_foreign_regions(&self) -> bool {
+        self.regions.iter().any(|region| region.foreign)
+    }
+
     /// Returns the size of all regions that the plugin has with `tables`, as `module_total_size()`.
     pub(crate) fn total_size(&self, tables: &Tables) -> usize {
         let regions = self.regions.iter().filter(|r| tables.is_init || !r.init);

@@ -101,7 +101,7 @@ pub(crate) fn replace_symbols(
     let foreign = foreign::replace(old_foreign, plugin.regions(), &tables, &mut held);
     let linked = index::publish_names(id, &names, tables.version, is_large, &mut held);
     let old = index::exchange(&mut held, |held| plugin.replace_tables(tables, held));
-    index::replace(id, symbols, &old_names, is_large, &mut held);
+    index::replace(plugin, id, symbols, &old_names, is_large, &mut held);
     trace::plugin_replace(plugin, symbols);
     let links = plugin.links().as_mut(&mut lock);
     links.names = linked;

@@ -181,6 +181,71 @@ static void own_case(const struct test_case *tc)
 	fixture_unregister(f);
 }
 
+/* Checks that the foreign symbols are those of the plugin. */
+static void check_foreign_symbols(const struct modreg_symbol *symbols, unsigned int n)
+{
+	char name[KSYM_NAME_LEN], plugin[MODREG_NAME_LEN], type;
+	unsigned long value;
+	unsigned int i;
+	int exported;
+
+	for (i = 0; i < n; i++) {
+		check_eq(modreg_get_foreign_kallsym(i, &value, &type, name, plugin, &exported), 0);
+		check_eq(value, symbols[i].value);
+		check_eq(type, 't');
+		check_str(name, symbols[i].name);
+		check_str(plugin, "test_foreign");
+		check_eq(exported, 0);
+	}
+	check_eq(modreg_get_foreign_kallsym(i, &value, &type, name, plugin, &exported), -ERANGE);
+	check_eq(modreg_get_foreign_kallsym(-1, &value, &type, name, plugin, &exported), -ERANGE);
+}
+
+/* Only the symbols of plugins with foreign regions have foreign numbers. */
+static void numbers_case(const struct test_case *tc)
+{
+	struct fixture *old = fixture(0), *new = fixture(1);
+	struct modreg_symbol symbols[] = {
+		{ .name = "one", .type = 't' }, { .name = "two", .type = 't' },
+		{ .name = "three", .type = 't' },
+	};
+	struct modreg_region region = { .size = 64, .flags = MODREG_TEXT };
+	const struct modreg_plugin_desc desc = {
+		.name = "test_foreign", .owner = THIS_MODULE, .regions = &region,
+		.num_regions = 1, .symbols = symbols, .num_symbols = 2,
+	};
+	const struct modreg_plugin_desc more = {
+		.symbols = symbols, .num_symbols = ARRAY_SIZE(symbols),
+	};
+	struct modreg_plugin *plugin;
+	unsigned int i;
+
+	pages = vmalloc(FOREIGN_SIZE);
+	if (!check(pages))
+		return;
+	region.base = (unsigned long)pages;
+	for (i = 0; i < ARRAY_SIZE(symbols); i++)
+		symbols[i].value = region.base + 8 * i;
+	if (fixture_register(old)) {
+		check_foreign_symbols(symbols, 0);
+		plugin = modreg_register_plugin(&desc);
+		if (check_eq(PTR_ERR_OR_ZERO(plugin), 0)) {
+			check_foreign_symbols(symbols, 2);
+			if (fixture_register(new)) {
+				check_foreign_symbols(symbols, 2);
+				check_eq(modreg_replace_symbols(plugin, &more), 0);
+				check_foreign_symbols(symbols, 3);
+				fixture_unregister(new);
+			}
+			check_foreign_symbols(symbols, 3);
+			check_eq(modreg_unregister_plugin(plugin), 0);
+		}
+		check_foreign_symbols(symbols, 0);
+		fixture_unregister(old);
+	}
+	vfree(pages);
+}
+
 #define REFUSED(name, err) { "refused.foreign_" #name, foreign_case, spoil_##name, err }
 #define TAKEN(name) { "writers.foreign_" #name, foreign_case, good_##name, 0 }
 
@@ -189,6 +254,7 @@ const struct test_case foreign_cases[] = {
 	TAKEN(room),
 	TAKEN(data_unmapped),
 	{ "writers.in_owner", own_case },
+	{ "readers.foreign_numbers", numbers_case },
 #ifndef CONFIG_UML
 	/* There the kernel has an address space of its own. */
 	REFUSED(user_half, -EINVAL),
