@@ -109,7 +109,7 @@ pub(crate) fn add(regions: &[Region], tables: &Tables, _held: &mut Held<'_, LOCK
         high.store(high.load(Relaxed).max(end), Relaxed);
         foreign.regions = true;
     }
-    foreign.fixups = tables.extable.is_for_foreign(tables.is_init);
+    foreign.fixups = tables.has_foreign_entries;
     count(foreign, |n, by| n.wrapping_add(by));
     foreign
 }

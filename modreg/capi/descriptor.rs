@@ -203,7 +203,8 @@ unsafe fn content(desc: &modreg_plugin_desc, owner: &Module) -> Result<Content, 
         // SAFETY: `desc.extable` is null or has `desc.num_exentries` elements, which do not change
         // until the plugin is unregistered, as documented for `struct modreg_plugin_desc`. The
         // owner's GOING event takes the tables away from readers.
-        let (extable, owner) = unsafe { (extable(desc, &regions)?, owner.lend()) };
+        let (extable, owner) = unsafe { (extable(desc, &regions, is_init)?, owner.lend()) };
+        let (extable, has_foreign_entries) = extable;
         let visible = match is_init {
             true => &regions[..],
             false => core,
@@ -213,6 +214,7 @@ unsafe fn content(desc: &modreg_plugin_desc, owner: &Module) -> Result<Content, 
             symtab: Symtab::new(symbols.clone(), visible, hidden)?,
             exports,
             extable,
+            has_foreign_entries,
             is_init,
             version: is_init.into(),
         })
@@ -294,12 +296,13 @@ pub(super) unsafe fn replace_symbols(
         // SAFETY: `desc.extable` is null or has `desc.num_exentries` elements, which do not change until
         // they are replaced or the plugin is unregistered, as documented for
         // `modreg_replace_symbols()`.
-        let extable = unsafe { extable(desc, core) }?;
+        let (extable, has_foreign_entries) = unsafe { extable(desc, core, false) }?;
         Ok(Tables {
             owner,
             symtab: Symtab::new(symbols.clone(), core, &[])?,
             exports: exports_of(&symbols, &exports, &[])?,
             extable,
+            has_foreign_entries,
             is_init: false,
             version: 0,
         })
@@ -531,7 +534,11 @@ pub(super) unsafe fn borrow(symtab: &modreg_symtab, maker: Maker) -> Result<Arc<
 ///
 /// `desc.extable` must be null or have `desc.num_exentries` elements, which do not change until
 /// readers no longer use the result.
-unsafe fn extable(desc: &modreg_plugin_desc, regions: &[Region]) -> Result<Extable, Refusal> {
+unsafe fn extable(
+    desc: &modreg_plugin_desc,
+    regions: &[Region],
+    is_init: bool,
+) -> Result<(Extable, bool), Refusal> {
     // SAFETY: By the safety requirements `desc.extable` is null or has `desc.num_exentries` elements
     // that do not change while readers use them.
     let entries: Borrowed<exception_table_entry> = unsafe {
@@ -542,5 +549,5 @@ unsafe fn extable(desc: &modreg_plugin_desc, regions: &[Region]) -> Result<Extab
             "exception entries missing or too many",
         )
     }?;
-    Extable::new(entries, regions)
+    Extable::new(entries, regions, is_init)
 }

@@ -174,12 +174,14 @@ unsafe fn tables(module: &Module, with_init: bool) -> Result<Tables, Refusal> {
     // gone, since a lookup begins with the region.
     // SAFETY: The module's GOING event takes the tables away from readers.
     let (owner, ksymtab, extable) = unsafe { (module.lend(), module.ksymtab(), module.extable()) };
-    let extable = Extable::new(extable, &self::regions(module, true)?)?;
+    let all = self::regions(module, true)?;
+    let (extable, has_foreign_entries) = Extable::new(extable, &all, with_init)?;
     Ok(Tables {
         owner,
         symtab: Symtab::new(symbols, &regions, &[])?,
         exports: Some(KBox::new(Exports::Kernel(ksymtab), GFP_KERNEL)?),
         extable,
+        has_foreign_entries,
         is_init: with_init,
         version: with_init.into(),
     })

@@ -94,8 +94,8 @@ impl Ids {
     /// long as the lock is not held.
     ///
     /// Context: Any, NMI included.
-    pub(crate) fn shortage(&self, guard: &PreemptGuard) -> Option<u32> {
-        let capacity = self.slots.capacity(guard);
+    pub(crate) fn shortage(&self) -> Option<u32> {
+        let capacity = self.slots.capacity();
         (self.recycler.room(capacity) == 0).then_some(capacity)
     }
 

@@ -338,17 +338,13 @@ impl Names {
     /// the lock is not held.
     ///
     /// Context: Any, NMI included.
-    pub(crate) fn shortage(
-        &self,
-        sets: &[Option<&NameSet>],
-        guard: &PreemptGuard,
-    ) -> Option<NameShortage> {
+    pub(crate) fn shortage(&self, sets: &[Option<&NameSet>]) -> Option<NameShortage> {
         let names = sets.iter().flatten().fold(0, |n, set| n + set.len());
-        let heads = self.heads.capacity(guard);
+        let heads = self.heads.capacity();
         if heads < Self::enough(load_relaxed(&self.linked) + names) {
             return Some(NameShortage::Heads(heads));
         }
-        let nodes = self.nodes.capacity(guard);
+        let nodes = self.nodes.capacity();
         if self.recycler.room(nodes) < names {
             return Some(NameShortage::Nodes(nodes));
         }
@@ -412,7 +408,7 @@ impl Names {
 
     /// Adds buckets for as many names.
     fn grow(&self, names: u32) {
-        let enough = Self::enough(names).min(self.heads.capacity(&PreemptGuard::new()));
+        let enough = Self::enough(names).min(self.heads.capacity());
         for bucket in load_relaxed(&self.buckets)..enough {
             let guard = &PreemptGuard::new();
             // The first one is where the list begins.

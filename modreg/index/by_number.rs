@@ -219,7 +219,9 @@ impl Numbers {
         };
         let (id, symbol, left) = self.latch.read(|copy| {
             // Counted from the oldest.
-            let number = of(part(&self.totals), copy).checked_sub(n)?.checked_sub(1)?;
+            let number = of(part(&self.totals), copy)
+                .checked_sub(n)?
+                .checked_sub(1)?;
             let (position, before) = self.search(copy, number, part, guard);
             let left = number.checked_sub(before)?.checked_add(1)?;
             let symbol = self.plugin(copy, position, part, guard).checked_sub(left)?;
@@ -378,8 +380,8 @@ impl Numbers {
     /// long as the lock is not held.
     ///
     /// Context: Any, NMI included.
-    pub(crate) fn shortage(&self, guard: &PreemptGuard) -> Option<u32> {
-        let capacity = self.positions.capacity(guard);
+    pub(crate) fn shortage(&self) -> Option<u32> {
+        let capacity = self.positions.capacity();
         (of(&self.lens, 0) + 1 >= capacity).then_some(capacity)
     }
 

@@ -43,7 +43,6 @@ use crate::{
         }, //
     },
     primitives::{
-        preempt::PreemptGuard,
         range_tree::Spares,
         rcu::Held, //
     },
@@ -79,12 +78,11 @@ pub(crate) enum Room {
 ///
 /// Context: Any, NMI included.
 pub(crate) fn shortage(regions: usize, names: &[Option<&NameSet>]) -> Option<Shortage> {
-    let guard = PreemptGuard::new();
     by_address::shortage(regions)
         .map(Shortage::Nodes)
-        .or_else(|| IDS.shortage(&guard).map(Shortage::Ids))
-        .or_else(|| NUMBERS.shortage(&guard).map(Shortage::Positions))
-        .or_else(|| NAMES.shortage(names, &guard).map(Shortage::Names))
+        .or_else(|| IDS.shortage().map(Shortage::Ids))
+        .or_else(|| NUMBERS.shortage().map(Shortage::Positions))
+        .or_else(|| NAMES.shortage(names).map(Shortage::Names))
 }
 
 impl Shortage {

@@ -4,34 +4,83 @@
 
 use crate::{
     modreg::lock::LOCK,
-    primitives::rcu::{
-        Held,
-        RcuBox,
-        RcuCell,
-        RcuRead, //
+    primitives::{
+        atomic::load_relaxed,
+        rcu::{
+            Held,
+            RcuBox,
+            RcuCell,
+            RcuRead, //
+        },
     },
 };
 use kernel::{
     alloc::AllocError,
-    prelude::*, //
+    prelude::*,
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    },
 };
 
-/// How many elements the first segment has; each further one has twice as many as the last.
-const FIRST: u32 = 64;
+/// Elements of each of the first [`EQUAL`] segments; the next as many have twice as many each, and so on.
+///
+/// Powers of two, since the kernel rounds the size of a large allocation up to one.
+const FIRST: u32 = 8;
+const EQUAL: u32 = 8;
 
 /// As many as it takes to number the elements by a `u32`.
-const SEGMENTS: usize = 26;
+const SEGMENTS: usize = ((u32::BITS - (FIRST * EQUAL).ilog2()) * EQUAL) as usize;
 
 /// An array in segments that readers look into while a writer adds another.
-pub(crate) struct Segments<T: Send + Sync + 'static>([RcuCell<KVVec<T>, LOCK>; SEGMENTS]);
+///
+/// Less than a ninth of it is room that is not used yet.
+///
+/// # Invariants
+///
+/// `capacity` is the number of elements in the segments that there are, which come first.
+pub(crate) struct Segments<T: Send + Sync + 'static> {
+    segments: [RcuCell<KVVec<T>, LOCK>; SEGMENTS],
+    capacity: Atomic<u32>,
+}
 
 /// A segment that is not part of the array yet.
 pub(crate) struct Segment<T>(KBox<RcuBox<KVVec<T>>>);
 
+/// Where an element is.
+struct Position {
+    /// The number of its segment.
+    segment: usize,
+    /// The elements of that segment.
+    len: u32,
+    /// Its number in that segment.
+    element: u32,
+}
+
+impl Position {
+    #[inline]
+    fn of(i: u32) -> Self {
+        // Its highest bit tells how often the length has doubled, the bits behind that the segment
+        // among those of one length, and the others the element.
+        let at = i.wrapping_add(FIRST * EQUAL);
+        let doubled = (at.leading_zeros() ^ (u32::BITS - 1)).wrapping_sub((FIRST * EQUAL).ilog2());
+        let len = FIRST.wrapping_shl(doubled);
+        let among = at.wrapping_shr(doubled.wrapping_add(FIRST.ilog2()));
+        let segment = doubled.wrapping_sub(1).wrapping_mul(EQUAL);
+        Self {
+            segment: segment.wrapping_add(among) as usize,
+            len,
+            element: at & len.wrapping_sub(1),
+        }
+    }
+}
+
 impl<T> Segment<T> {
-    /// The one that comes where there is room for `capacity` elements. May sleep.
+    /// Allocates the segment that comes where there is room for `capacity` elements.
+    ///
+    /// Context: May sleep.
     pub(crate) fn behind(capacity: u32, element: impl Fn() -> T) -> Result<Self, AllocError> {
-        let len = capacity.wrapping_add(FIRST);
+        let len = Position::of(capacity).len;
         let mut elements = KVVec::with_capacity(len as usize, GFP_KERNEL)?;
         for _ in 0..len {
             elements.push(element(), GFP_KERNEL)?;
@@ -41,40 +90,51 @@ impl<T> Segment<T> {
 }
 
 impl<T: Send + Sync> Segments<T> {
-    /// An array without elements.
+    /// Creates an array without elements.
     pub(crate) const fn new() -> Self {
-        Self([const { RcuCell::empty() }; SEGMENTS])
+        // INVARIANT: There is no segment.
+        Self {
+            segments: [const { RcuCell::empty() }; SEGMENTS],
+            capacity: Atomic::new(0),
+        }
     }
 
-    /// Element `i`. From any context.
+    /// Returns element `i`, or [`None`] if there is none.
+    ///
+    /// Context: Any, NMI included.
     #[inline]
     pub(crate) fn get<'a>(&'a self, i: u32, by: impl RcuRead<'a, LOCK>) -> Option<&'a T> {
-        let at = i.wrapping_add(FIRST);
-        let log = at.leading_zeros() ^ (u32::BITS - 1);
-        let segment = log.wrapping_sub(FIRST.ilog2());
-        by.read(self.0.get(segment as usize)?)?
-            .get(at.wrapping_sub(1 << (log & (u32::BITS - 1))) as usize)
+        let at = Position::of(i);
+        by.read(self.segments.get(at.segment)?)?
+            .get(at.element as usize)
     }
 
-    /// How many elements there are.
-    pub(crate) fn capacity<'a>(&'a self, by: impl RcuRead<'a, LOCK>) -> u32 {
-        let segments = self.0.iter().take_while(|s| by.read(s).is_some());
-        segments.fold(0u32, |sum, _| sum.wrapping_mul(2).wrapping_add(FIRST))
+    /// Returns how many elements there are.
+    ///
+    /// Context: Any, NMI included.
+    pub(crate) fn capacity(&self) -> u32 {
+        load_relaxed(&self.capacity)
     }
 
     /// Adds a segment, unless the array has become larger meanwhile.
     pub(crate) fn extend(&self, segment: Segment<T>, held: &mut Held<'_, LOCK>) {
-        let behind = (segment.0.len() as u32).wrapping_sub(FIRST);
-        let empty = self.0.iter().find(|s| s.load_held(held).is_none());
-        if let Some(cell) = empty.filter(|_| behind == self.capacity(&*held)) {
+        let capacity = self.capacity();
+        let at = Position::of(capacity);
+        if segment.0.len() != at.len as usize {
+            return;
+        }
+        if let Some(cell) = self.segments.get(at.segment) {
             // The cell was empty.
             let _none = cell.replace(Some(segment.0), held);
+            // INVARIANT: The segment is the next one.
+            self.capacity.store(capacity + at.len, Relaxed);
         }
     }
 
     /// Takes everything out.
     pub(crate) fn clear(&self, held: &mut Held<'_, LOCK>) {
-        for segment in &self.0 {
+        self.capacity.store(0, Relaxed);
+        for segment in &self.segments {
             drop(segment.replace(None, held));
         }
     }

@@ -28,12 +28,12 @@ use kernel::{
 /// Sorted by the address of the instruction.
 pub(crate) struct Extable {
     entries: Borrowed<exception_table_entry>,
-    /// Whether an entry is for a foreign region: one that stays, and one of either kind.
-    foreign: (bool, bool),
 }
 
 impl Extable {
     /// Checks a table and takes it.
+    ///
+    /// Returns too whether an entry is for a foreign region; with `is_init`, for an init region too.
     ///
     /// # Errors
     ///
@@ -46,8 +46,9 @@ impl Extable {
     pub(crate) fn new(
         entries: Borrowed<exception_table_entry>,
         regions: &[Region],
-    ) -> Result<Self, Refusal> {
-        let (mut last, mut foreign) = (0, (false, false));
+        is_init: bool,
+    ) -> Result<(Self, bool), Refusal> {
+        let (mut last, mut is_for_foreign) = (0, false);
         for entry in entries.iter() {
             let insn = ex_to_insn(entry);
             if insn < last {
@@ -62,7 +63,7 @@ impl Extable {
             if !region.foreign {
                 continue;
             }
-            foreign = (foreign.0 || !region.init, true);
+            is_for_foreign |= is_init || !region.init;
             // There the kernel acts on the entry.
             if !ex_type_is_general(entry) {
                 return Err(Refusal::new(
@@ -78,15 +79,7 @@ impl Extable {
             }
         }
         // INVARIANT: Checked above.
-        Ok(Self { entries, foreign })
-    }
-
-    /// Returns whether an entry is for a foreign region, which counts while its region is there.
-    pub(crate) fn is_for_foreign(&self, is_init: bool) -> bool {
-        match is_init {
-            true => self.foreign.1,
-            false => self.foreign.0,
-        }
+        Ok((Self { entries }, is_for_foreign))
     }
 
     /// Returns whether there are entries.

@@ -31,6 +31,8 @@ pub(crate) struct Tables {
     pub(crate) exports: Option<KBox<Exports>>,
     /// Its exception entries.
     pub(crate) extable: Extable,
+    /// Whether an exception entry is for a foreign region that the plugin has with these tables.
+    pub(crate) has_foreign_entries: bool,
     /// Whether these are those until the plugin is LIVE.
     pub(crate) is_init: bool,
     /// 0 or 1; other than that of the tables before. Names of these tables count while the plugin has

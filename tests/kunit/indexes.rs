@@ -5,7 +5,10 @@
 use crate::{
     modreg::{
         error::Refusal,
-        index::by_number::NUMBERS,
+        index::by_number::{
+            Which,
+            NUMBERS, //
+        },
         lookup,
         plugin::{
             list::PLUGINS,
@@ -59,7 +62,8 @@ fn register(name: &CStr, described: &[Described<'_>], bases: &[usize]) -> Result
             owner: owner(),
             symtab: Symtab::new(symbols, &regions, &[])?,
             exports: None,
-            extable: Extable::new(Borrowed::empty(), &[])?,
+            extable: Extable::new(Borrowed::empty(), &[], false)?.0,
+            has_foreign_entries: false,
             is_init: false,
             version: 0,
         };
@@ -89,13 +93,16 @@ pub(super) fn numbers_agree() -> bool {
             .tables(&guard)
             .map_or(0, |tables| tables.symtab.len());
         for i in 0..len {
-            match NUMBERS.nth(n, &guard) {
-                Some((p, at)) if at == i && core::ptr::eq(p, &***plugin) => n += 1,
+            match NUMBERS.nth(n, Which::All, &guard) {
+                Some(found) if found.symbol == i && core::ptr::eq(found.plugin, &***plugin) => {
+                    n += 1;
+                }
                 _ => return false,
             }
         }
     }
-    NUMBERS.nth(n, &guard).is_none() && NUMBERS.nth(u32::MAX, &guard).is_none()
+    let is_end = |n| NUMBERS.nth(n, Which::All, &guard).is_none();
+    is_end(n) && is_end(u32::MAX)
 }
 
 /// Returns the next pseudo-random number.

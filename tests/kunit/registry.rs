@@ -70,7 +70,8 @@ fn tables(regions: &[Region], hidden: &[Region]) -> Result<Tables, Refusal> {
         owner: owner(),
         symtab: Symtab::new(symbols.clone(), regions, hidden)?,
         exports: Some(KBox::new(Exports::marked(symbols, marked), GFP_KERNEL)?),
-        extable: Extable::new(Borrowed::empty(), &[])?,
+        extable: Extable::new(Borrowed::empty(), &[], false)?.0,
+        has_foreign_entries: false,
         is_init: regions.len() > 1,
         version: (regions.len() > 1).into(),
     })

@@ -366,7 +366,10 @@ mod extable {
     fn extable(table: &[exception_table_entry], regions: &[Region]) -> Result<Extable> {
         // SAFETY: The tests keep the table longer.
         let lent = unsafe { Borrowed::new(table.as_ptr(), table.len()) };
-        Extable::new(lent, regions).map_err(|refusal| refusal.error)
+        let extable = Extable::new(lent, regions, false);
+        extable
+            .map(|(extable, _)| extable)
+            .map_err(|refusal| refusal.error)
     }
 
     #[test]
