@@ -5,6 +5,7 @@
 
 #include <linux/prandom.h>
 
+#include "../extable.h"
 #include "mirror.h"
 
 /* The kernel scans all symbols of a module for one address, so a quick run asks about a part. */
@@ -175,6 +176,15 @@ static void ask_regions(const struct module *mod)
 		count(BESIDE, same_address(base + size - 1));
 		count(BESIDE, same_address(base + size));
 	}
+}
+
+/* Has an exception entry to ask about: on some kernels no other module has one. */
+static noinline long __used load_or_go_on(const long *p)
+{
+	long value = -1;
+
+	asm volatile(LOAD_OR_GO_ON : "+r" (value) : "m" (*p));
+	return value;
 }
 
 static void ask_extable(const struct module *mod)
