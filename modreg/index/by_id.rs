@@ -53,6 +53,25 @@ pub(crate) struct Slot {
     serial: Atomic<u64>,
 }
 
+/// The ids of the plugins of one owner that were registered before and after a plugin; each may be 0.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Neighbours {
+    pub(super) older: u32,
+    pub(super) newer: u32,
+}
+
+/// [`Neighbours`], which only the holder of the lock reads and changes.
+pub(crate) struct NeighboursCell {
+    older: Atomic<u32>,
+    newer: Atomic<u32>,
+}
+
+/// Memory for ids.
+pub(crate) struct Room {
+    slots: Segment<Slot>,
+    neighbours: Segment<NeighboursCell>,
+}
+
 /// The plugins by their ids.
 ///
 /// # Invariants
@@ -62,6 +81,7 @@ pub(crate) struct Slot {
 /// - Only the holder of the lock changes anything.
 pub(crate) struct Ids {
     slots: Segments<Slot>,
+    neighbours: Segments<NeighboursCell>,
     recycler: Recycler,
     /// The last age.
     age: Atomic<u64>,
@@ -70,6 +90,7 @@ pub(crate) struct Ids {
 /// The ids of all plugins.
 pub(crate) static IDS: Ids = Ids {
     slots: Segments::new(),
+    neighbours: Segments::new(),
     recycler: Recycler::new(),
     age: Atomic::new(0),
 };
@@ -102,18 +123,27 @@ impl Ids {
     /// Allocates room behind that capacity.
     ///
     /// Context: May sleep.
-    pub(crate) fn reserve(capacity: u32) -> Result<Segment<Slot>, AllocError> {
-        Segment::behind(capacity, || Slot {
+    pub(crate) fn reserve(capacity: u32) -> Result<Room, AllocError> {
+        let slot = || Slot {
             plugin: RcuSlot::empty(),
             position: Atomic::new(0),
             age: Atomic::new(0),
             serial: Atomic::new(0),
+        };
+        let neighbours = || NeighboursCell {
+            older: Atomic::new(0),
+            newer: Atomic::new(0),
+        };
+        Ok(Room {
+            slots: Segment::behind(capacity, slot)?,
+            neighbours: Segment::behind(capacity, neighbours)?,
         })
     }
 
     /// Adds the room.
-    pub(crate) fn extend(&self, room: Segment<Slot>, held: &mut Held<'_, LOCK>) {
-        self.slots.extend(room, held);
+    pub(crate) fn extend(&self, room: Room, held: &mut Held<'_, LOCK>) {
+        self.slots.extend(room.slots, held);
+        self.neighbours.extend(room.neighbours, held);
     }
 
     /// Gives a plugin an id, which is not 0. There must be room.
@@ -188,9 +218,29 @@ impl Ids {
         }
     }
 
-    /// Frees the array, when there is no plugin.
+    /// Returns the neighbours of a plugin among those of its owner.
+    pub(super) fn neighbours(&self, id: u32) -> Neighbours {
+        let guard = PreemptGuard::new();
+        let cell = self.neighbours.get(id, &guard);
+        cell.map_or(Neighbours::default(), |cell| Neighbours {
+            older: load_relaxed(&cell.older),
+            newer: load_relaxed(&cell.newer),
+        })
+    }
+
+    /// Notes the neighbours of a plugin among those of its owner; not those of id 0.
+    pub(super) fn set_neighbours(&self, id: u32, to: Neighbours, _held: &mut Held<'_, LOCK>) {
+        let guard = PreemptGuard::new();
+        if let Some(cell) = self.neighbours.get(id, &guard).filter(|_| id != 0) {
+            cell.older.store(to.older, Relaxed);
+            cell.newer.store(to.newer, Relaxed);
+        }
+    }
+
+    /// Frees the arrays, when there is no plugin.
     pub(crate) fn clear(&self, held: &mut Held<'_, LOCK>) {
         self.recycler.clear(held);
         self.slots.clear(held);
+        self.neighbours.clear(held);
     }
 }

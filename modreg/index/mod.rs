@@ -11,6 +11,7 @@ pub(crate) mod by_address;
 mod by_id;
 pub(crate) mod by_name;
 pub(crate) mod by_number;
+pub(crate) mod by_owner;
 mod name_node;
 pub(crate) mod name_set;
 mod recycler;
@@ -66,7 +67,7 @@ pub(crate) enum Room {
     /// For the tree of addresses.
     Nodes(Spares),
     /// For ids.
-    Ids(Segment<by_id::Slot>),
+    Ids(by_id::Room),
     /// For the order of numbers.
     Positions(Segment<by_number::Rank>),
     /// For the table of names.

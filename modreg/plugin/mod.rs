@@ -3,7 +3,6 @@
 //! Plugins.
 
 pub(crate) mod list;
-pub(crate) mod owner;
 
 use crate::{
     modreg::{

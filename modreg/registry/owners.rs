@@ -11,9 +11,9 @@ use super::{
 };
 use crate::{
     modreg::{
+        index::by_owner,
         lock::LOCK,
         name::Name,
-        plugin::owner,
         trace, //
     },
     primitives::{
@@ -80,7 +80,7 @@ fn go_live(owner: ModuleId) {
     let mut last = None;
     loop {
         let mut lock = LOCK.lock();
-        let Some(plugin) = owner::next(owner, last.as_ref(), &lock) else {
+        let Some(plugin) = by_owner::next(owner, last.as_ref(), &lock) else {
             return;
         };
         if plugin.follows_owner() {
@@ -107,7 +107,7 @@ fn go_live(owner: ModuleId) {
 fn remove_all(owner: ModuleId, say: impl Fn(&Name)) {
     loop {
         let lock = LOCK.lock();
-        let plugin = owner::next(owner, None, &lock);
+        let plugin = by_owner::next(owner, None, &lock);
         drop(lock);
         let Some(plugin) = plugin else {
             return;

@@ -15,6 +15,10 @@ use crate::{
             self,
             by_address,
             by_name::NAMES,
+            by_owner::{
+                self,
+                Reservation, //
+            },
             name_set::NameSet, //
         },
         lock::LOCK,
@@ -24,7 +28,6 @@ use crate::{
                 add_count,
                 PLUGINS, //
             },
-            owner,
             Plugin,
             PluginRef,
             State, //
@@ -259,7 +262,7 @@ fn publish(
     let pin = Module::this().try_pin();
     let pin = pin.ok_or(Refusal::new(ENODEV, "modreg is being unloaded"))?;
     let node = Node::new(plugin.clone())?;
-    let mut reservation = owner::Reservation::new(plugin.owner())?;
+    let mut reservation = Reservation::new(plugin.owner())?;
     trace::plugin_content(plugin, &content.full, content.core.as_ref());
     let symbols = content.full.symtab.len();
     let full = RcuBox::new(content.full)?;
@@ -274,7 +277,7 @@ fn publish(
             names = hash_names()?;
         }
         if !reservation.is_enough(plugin.owner()) {
-            reservation = owner::Reservation::new(plugin.owner())?;
+            reservation = Reservation::new(plugin.owner())?;
         }
         let shortage = || index::shortage(plugin.regions().len(), &names.sets());
         let mut short = shortage();
@@ -316,7 +319,7 @@ fn publish(
     links.names = linked;
     links.foreign = foreign;
     links.core = core.zip(init);
-    owner::enter(plugin, reservation, &mut lock);
+    by_owner::enter(plugin, id, reservation, &mut lock);
     let (live, _none) = if at_once {
         started(plugin, owner, &mut lock)
     } else {

@@ -7,6 +7,7 @@ use crate::{
         foreign,
         index::{
             self,
+            by_owner,
             Leftovers, //
         },
         lock::LOCK,
@@ -18,7 +19,6 @@ use crate::{
                 LAST_UNLOADED,
                 ORPHANS, //
             },
-            owner,
             Plugin,
             PluginRef,
             State, //
@@ -293,7 +293,7 @@ impl<'a> Leaving<'a> {
         let mut held = Held::new(lock);
         foreign::remove(foreign, &mut held);
         index::finish_removal(&left, &mut held);
-        drop(owner::leave(self.plugin, lock));
+        drop(by_owner::leave(self.plugin, left.id, lock));
         trace::plugin_unregister(self.plugin);
     }
 }
