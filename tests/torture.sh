@@ -6,6 +6,9 @@
 # kernel itself asks too: three quarters of the time about plugins with exception entries, the rest about
 # plugins without, while the switch is thrown.
 #
+# In a run of ten minutes or more 100,000 plugins stand meanwhile, and perf records call chains, and branches
+# where the processor can.
+#
 # on: kasan kcsan
 # minutes: 1
 # boot: --cpus 4 --nmi 100
@@ -117,6 +120,18 @@ switch()
 	sleep 0.$((RANDOM % 10))
 }
 
+# profile: records all processors, and returns 0 if perf can read what it has recorded
+#
+# perf reads /proc/kallsyms first, for which it needs more than its share beside the readers.
+profile()
+{
+	local data=$counts/perf.data errors=$counts/perf.errors
+	nice -n -20 perf record -q -B -o "$data" -a -g ${branches:+-b} -e "${branches:-cpu-clock}" -F 97 sleep 2 2> "$errors" &&
+		[[ $(perf script -i "$data" -F ip 2>> "$errors" | grep -c .) -gt 0 ]] && return
+	sed 's/^/# perf: /' "$errors"
+	return 1
+}
+
 # show_status: prints torture's counts, then waits 10 seconds
 show_status()
 {
@@ -148,8 +163,15 @@ load modreg && load modreg_torture || ktap_exit_fail_msg "cannot load the module
 hooks=
 [[ ! -e ./modreg_kallsyms.ko ]] || load modreg_kallsyms && hooks=1
 allow_long_nmis
+perf=
+branches=
+if [[ ${MINUTES:-1} -ge 10 ]]; then
+	echo 100000 > "$torture/standing"
+	! command -v perf > /dev/null || perf=profile
+	! perf record -q -o /dev/null -b -e cycles true 2> /dev/null || branches=cycles
+fi
 ktap_print_header
-ktap_set_plan $((hooks ? 15 : 10))
+ktap_set_plan $((11 + (hooks ? 5 : 0)))
 
 # run SECONDS ACTIVITY...: tortures for that time, with the activities beside
 run()
@@ -188,18 +210,23 @@ run()
 if [[ $hooks ]]; then
 	# While the switch is thrown first, for what comes then switches lockdep off.
 	echo N > "$torture/entries"
-	run $((seconds / 4)) switch hotplug files
+	run $((seconds / 4)) switch hotplug files $perf
 	result "torture: the switch was thrown" was_done switch
 	echo Y > "$torture/entries"
 	seconds=$((seconds - seconds / 4))
 fi
-run "$seconds" hotplug samples files ${hooks:+refused_switch}
+run "$seconds" hotplug samples files ${hooks:+refused_switch} $perf
 [[ ! $hooks ]] || result "torture: the switch was refused" was_done refused_switch
 result "torture: no owner was refused its own unregistration" \
 	eval "! dmesg | grep -E 'modreg: sample_(c|rust): (refused|owner)'"
 result "torture: processors went off and on" was_done hotplug
 result "torture: modules came and went" was_done samples
 result "torture: the files were read" was_done files
+if [[ $perf ]]; then
+	result "torture: perf recorded ${branches:+branches and }call chains" was_done profile
+else
+	ktap_test_skip "torture: perf recorded call chains: in a run of ten minutes, where there is perf"
+fi
 result "torture: oopses named the instruction" test -s "$counts/oops"
 result "torture: no activity failed" eval '! cat "$counts/failed" 2> /dev/null'
 result "registry is empty, modules unload" eval 'empty plugins && rmmod modreg_torture && unload_all'

@@ -23,6 +23,7 @@
  *   oops	write to make a thread fault in a plugin's function
  *   status	the line as it would be now
  *   entries	whether plugins have exception entries, from the next run on (Y)
+ *   standing	how many plugins stay registered, from the next run on (0)
  *   switched	to be counted up before modreg_kallsyms is switched off and after it is on again
  */
 
@@ -169,6 +170,7 @@ static void torture_end(void)
 	if (running)
 		print_verdict();
 	end_kernel();
+	end_standing();
 	free_readers();
 	vfree(homes);
 	homes = NULL;
@@ -183,6 +185,9 @@ static int torture_begin(void)
 	homes = vzalloc(array_size(SLOTS, sizeof(*homes)));
 	if (!homes)
 		return -ENOMEM;
+	err = begin_standing();
+	if (err)
+		return err;
 	oops_plugin = register_oops_plugin();
 	err = PTR_ERR_OR_ZERO(oops_plugin) ?: begin_kernel() ?: begin_readers() ?: begin_writers();
 	if (err)
@@ -238,6 +243,7 @@ static int status_get(char *buffer, const struct kernel_param *kp)
 }
 
 module_param(entries, bool, 0600);
+module_param(standing, uint, 0600);
 module_param(switched, uint, 0600);
 
 static const struct kernel_param_ops status_ops = { .get = status_get };

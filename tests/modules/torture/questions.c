@@ -348,6 +348,9 @@ static bool nth(struct asker *a, enum question q, unsigned int n, struct told *t
 			wrong(a, q, "returns %d", ret);
 		return false;
 	}
+	/* Behind these come no others. */
+	if (is_standing(a->plugin))
+		return false;
 	/* ELF's first symbol is null. */
 	if (!read_name(a->plugin, false, told) || !a->name[0])
 		return true;

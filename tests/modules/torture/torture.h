@@ -97,6 +97,12 @@ extern unsigned int hot;
 /* Whether plugins have exception entries, without which the hooks may be taken out. */
 extern bool entries;
 
+/* Plugins that stay. */
+extern unsigned int standing;
+int begin_standing(void);
+void end_standing(void);
+bool is_standing(const char *plugin);
+
 /* Odd while the hooks are in or on their way out or in. */
 extern unsigned int switched;
 
