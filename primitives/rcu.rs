@@ -332,14 +332,6 @@ impl Drop for WaitForCallbacks {
 pub(crate) struct GracePeriod(usize);
 
 impl GracePeriod {
-    /// Returns the next grace period, which another thread may start, as `get_state_synchronize_rcu()`.
-    ///
-    /// Context: Any, but NMI.
-    pub(crate) fn next() -> Self {
-        // SAFETY: An FFI call with no additional requirements.
-        Self(unsafe { bindings::get_state_synchronize_rcu() } as usize)
-    }
-
     /// Starts a grace period, as `start_poll_synchronize_rcu()`.
     ///
     /// Context: Any, but NMI.

@@ -80,13 +80,13 @@ impl ChainCell {
 /// # Invariants
 ///
 /// - Elements beyond `used` were never used.
-/// - No reader is on an element of `free`, nor on one of `older` and `newer` once its grace period has
-///   ended.
+/// - No reader is on an element of `free`, nor on one of `older` once its grace period has ended.
+/// - Nothing leads to an element of `newer`, whose grace period begins when it becomes `older`.
 pub(super) struct Recycler {
     used: Atomic<u32>,
     free: ChainCell,
     older: (ChainCell, Atomic<usize>),
-    newer: (ChainCell, Atomic<usize>),
+    newer: ChainCell,
 }
 
 impl Recycler {
@@ -95,7 +95,7 @@ impl Recycler {
             used: Atomic::new(0),
             free: ChainCell::new(),
             older: (ChainCell::new(), Atomic::new(0)),
-            newer: (ChainCell::new(), Atomic::new(0)),
+            newer: ChainCell::new(),
         }
     }
 
@@ -137,22 +137,21 @@ impl Recycler {
         if older.0.get().len != 0 && GracePeriod::from_raw(load_relaxed(&older.1)).has_ended() {
             // INVARIANT: The grace period has ended.
             self.free.prepend(older.0.get(), &link);
-            older.0.set(newer.0.get());
+            older.0.set(newer.get());
             older.1.store(GracePeriod::start().into_raw(), Relaxed);
-            newer.0.set(Chain::default());
+            newer.set(Chain::default());
         }
-        let (waiting, grace_period, end) = match older.0.get().len {
-            0 => (&older.0, &older.1, GracePeriod::start()),
-            _ => (&newer.0, &newer.1, GracePeriod::next()),
-        };
-        waiting.prepend(chain, &link);
-        grace_period.store(end.into_raw(), Relaxed);
+        if older.0.get().len != 0 {
+            return newer.prepend(chain, &link);
+        }
+        older.0.set(chain);
+        older.1.store(GracePeriod::start().into_raw(), Relaxed);
     }
 
     /// Forgets all elements.
     pub(super) fn clear(&self, _held: &mut Held<'_, LOCK>) {
         self.used.store(0, Relaxed);
-        for chain in [&self.free, &self.older.0, &self.newer.0] {
+        for chain in [&self.free, &self.older.0, &self.newer] {
             chain.set(Chain::default());
         }
     }

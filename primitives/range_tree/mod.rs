@@ -25,6 +25,7 @@ use self::node::{
     Inner,
     Leaf,
     Node,
+    NodePtr,
     Range,
     Replacement,
     Spare,
@@ -322,7 +323,7 @@ impl<T: Send + Sync, B: GlobalLockBackend> RangeTree<T, B> {
     }
 
     /// Moves `node` into a spare.
-    fn place<N>(&self, node: N, _held: &mut Held<'_, B>) -> Option<*mut Node> {
+    fn place<N>(&self, node: N, _held: &mut Held<'_, B>) -> Option<NodePtr> {
         const { assert!(size_of::<N>() <= size_of::<Spare>()) };
         // SAFETY: As in `refill()`.
         let spares = unsafe { &mut *self.spares.get() };
@@ -330,7 +331,8 @@ impl<T: Send + Sync, B: GlobalLockBackend> RangeTree<T, B> {
         self.num_spares.store(spares.len(), Relaxed);
         // SAFETY: `place` is owned, aligned, and as large as a spare.
         unsafe { place.write(node) };
-        Some(place.cast())
+        // SAFETY: A node is the first member of `N`, which lies in a spare, and only `retire()` frees it.
+        Some(unsafe { NodePtr::new(NonNull::new(place.cast())?) })
     }
 
     /// Frees a node after a grace period.
@@ -379,7 +381,7 @@ impl<T: Send + Sync, B: GlobalLockBackend> RangeTree<T, B> {
         let Some(mut node) = (unsafe { self.root() }) else {
             // INVARIANT: A leaf is a tree of one level, without inner nodes.
             if let Some(leaf) = self.place(Leaf::new(&[range]), held) {
-                self.root.store(leaf, Release);
+                self.root.store(leaf.as_ptr(), Release);
             }
             return;
         };
@@ -468,7 +470,9 @@ impl<T: Send + Sync, B: GlobalLockBackend> RangeTree<T, B> {
         held: &mut Held<'_, B>,
     ) -> Replacement {
         let level = inner.node.level;
-        let (all, num) = inner.with(at, new);
+        let Some((all, num)) = inner.with(at, new) else {
+            return Replacement::default();
+        };
         if num <= INNER {
             return Replacement {
                 first: self.place(Inner::new(level, all.get(..num).unwrap_or(&[])), held),
@@ -489,7 +493,9 @@ impl<T: Send + Sync, B: GlobalLockBackend> RangeTree<T, B> {
     }
 
     fn replace_root(&self, old: &Node, new: &Replacement, held: &mut Held<'_, B>) {
-        let first = new.first.unwrap_or(ptr::from_ref(old).cast_mut());
+        // SAFETY: `old` was the root, which lies in a spare, and only `retire()` frees it.
+        let old_root = unsafe { NodePtr::new(NonNull::from(old)) };
+        let first = new.first.unwrap_or(old_root);
         let root = match new.second {
             None => Some(first),
             Some(second) => {
@@ -500,7 +506,7 @@ impl<T: Send + Sync, B: GlobalLockBackend> RangeTree<T, B> {
         };
         // INVARIANT: The nodes are those of the tree, and `levels` counts the new root.
         if let Some(root) = root {
-            self.root.store(root, Release);
+            self.root.store(root.as_ptr(), Release);
         }
     }
 

@@ -13,7 +13,10 @@ use core::{
         size_of,
         MaybeUninit, //
     },
-    ptr, //
+    ptr::{
+        self,
+        NonNull, //
+    },
 };
 use kernel::{
     alloc::AllocError,
@@ -85,13 +88,38 @@ pub(super) struct Inner {
     children: [Atomic<*mut Node>; INNER],
 }
 
+/// A pointer to a node of a tree.
+///
+/// # Invariants
+///
+/// It leads to a node in the memory of a [`Spare`], which is freed a grace period after the tree has no
+/// pointer to it any more.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(transparent)]
+pub(super) struct NodePtr(NonNull<Node>);
+
+impl NodePtr {
+    /// # Safety
+    ///
+    /// `node` must lie in the memory of a [`Spare`], which is freed by
+    /// [`RangeTree::retire()`](super::RangeTree::retire) alone.
+    pub(super) unsafe fn new(node: NonNull<Node>) -> Self {
+        // INVARIANT: By the safety requirements.
+        Self(node)
+    }
+
+    pub(super) fn as_ptr(self) -> *mut Node {
+        self.0.as_ptr()
+    }
+}
+
 /// A child and its key.
-pub(super) type Child = (usize, *mut Node);
+pub(super) type Child = (usize, NodePtr);
 
 /// Nodes that replace one node: its successor, if it changes, and the node behind it.
 #[derive(Default)]
 pub(super) struct Replacement {
-    pub(super) first: Option<*mut Node>,
+    pub(super) first: Option<NodePtr>,
     pub(super) second: Option<Child>,
 }
 
@@ -268,7 +296,7 @@ impl Inner {
         let slots = this.keys.iter_mut().zip(&mut this.children);
         for ((key, child), &(k, c)) in slots.zip(children) {
             *key.get_mut() = k;
-            *child.get_mut() = c;
+            *child.get_mut() = c.as_ptr();
         }
         this
     }
@@ -297,9 +325,11 @@ impl Inner {
 
     fn children(&self) -> impl Iterator<Item = (usize, Child)> + '_ {
         let slots = self.keys.iter().zip(&self.children).enumerate();
-        slots
-            .map(|(i, (key, child))| (i, (load_relaxed(key), load_relaxed(child))))
-            .filter(|(_, (_, child))| !child.is_null())
+        slots.filter_map(|(i, (key, child))| {
+            // INVARIANT: By the type invariants of `self`.
+            let child = NodePtr(NonNull::new(load_relaxed(child))?);
+            Some((i, (load_relaxed(key), child)))
+        })
     }
 
     /// Returns whether there is a child.
@@ -308,9 +338,10 @@ impl Inner {
     }
 
     /// Copies the children with `new` instead of the one in slot `at`, and returns how many these
-    /// are.
-    pub(super) fn with(&self, at: usize, new: &Replacement) -> ([Child; INNER + 1], usize) {
-        let mut all = [(FREE, ptr::null_mut()); INNER + 1];
+    /// are; [`None`] if there are none.
+    pub(super) fn with(&self, at: usize, new: &Replacement) -> Option<([Child; INNER + 1], usize)> {
+        let (_, first) = self.children().next()?;
+        let mut all = [first; INNER + 1];
         let mut slots = all.iter_mut();
         let mut num = 0;
         let mut push = |child| {
@@ -327,7 +358,7 @@ impl Inner {
             push((key, new.first.unwrap_or(child)));
             new.second.into_iter().for_each(&mut push);
         }
-        (all, num)
+        Some((all, num))
     }
 
     /// Makes one child responsible for all addresses from `base` to `end`, where no range lies.
@@ -353,7 +384,7 @@ impl Inner {
         if len >= INNER || self.rank(key) != len {
             return false;
         }
-        set_ptr(&self.children, len, child);
+        set_ptr(&self.children, len, child.as_ptr());
         // INVARIANT: As in `Leaf::append()`.
         set(&self.keys, len, key);
         self.node.grow();
@@ -361,8 +392,8 @@ impl Inner {
     }
 
     /// Replaces the child in slot `i`.
-    pub(super) fn replace(&self, i: usize, child: *mut Node) {
-        set_ptr(&self.children, i, child);
+    pub(super) fn replace(&self, i: usize, child: NodePtr) {
+        set_ptr(&self.children, i, child.as_ptr());
     }
 
     /// Removes the child in slot `i`.
