@@ -15,7 +15,7 @@
 
 /* "modr". Another version shares only the first three members. */
 #define MODREG_DEBUG_MAGIC 0x72646f6d
-#define MODREG_DEBUG_VERSION 1
+#define MODREG_DEBUG_VERSION 2
 
 /**
  * struct modreg_debug_symbols - the layout of a plugin's symbols, in one of their forms
@@ -55,8 +55,8 @@ struct modreg_debug_symbols {
  * @plugin_generation: a u64 that no other plugin has or had.
  * @plugin_state: a u32, enum module_state.
  * @plugin_references: an int, one more than the number of references while LIVE.
- * @plugin_tables: a pointer to its tables; NULL before it is published, and once it is
- *	unlinked.
+ * @plugin_tables: a pointer to its tables, whose last three bits are not part of it; NULL
+ *	otherwise if the plugin is not published or was removed, and no reader finds it.
  * @plugin_regions: a pointer to an array of regions.
  * @plugin_num_regions: an unsigned long, their number.
  * @tables_is_init: in the tables: a u8, whether the plugin still has its init regions.

@@ -2,6 +2,7 @@
 
 //! The writers' lock.
 
+use crate::primitives::rcu_batch::batch_lock;
 use kernel::prelude::*;
 
 kernel::sync::global_lock! {
@@ -9,3 +10,6 @@ kernel::sync::global_lock! {
     /// Serializes all writers. Readers never take it.
     pub(crate) unsafe(uninit) static LOCK: Mutex<()> = ();
 }
+
+// A batch is the tables of the plugins that are removed in one stop.
+batch_lock!(LOCK);

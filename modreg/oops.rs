@@ -46,10 +46,11 @@ pub(crate) fn print_plugins() {
     let guard = PreemptGuard::new();
     pr_info!("Plugins linked in:");
     let mut listed = 0usize;
-    for plugin in PLUGINS.iter(&guard).take(NAMES) {
-        if let Some(tables) = plugin.tables(&guard) {
-            pr_cont!(" {}{}", plugin.name(), plugin.flags(tables));
-        }
+    let plugins = PLUGINS
+        .iter(&guard)
+        .filter_map(|plugin| Some((plugin, plugin.tables(&guard)?)));
+    for (plugin, tables) in plugins.take(NAMES) {
+        pr_cont!(" {}{}", plugin.name(), plugin.flags(tables));
         listed = listed.wrapping_add(1);
     }
     let more = count().saturating_sub(listed);

@@ -34,6 +34,7 @@ pub(crate) mod notifier;
 pub(crate) mod preempt;
 pub(crate) mod range_tree;
 pub(crate) mod rcu;
+pub(crate) mod rcu_batch;
 pub(crate) mod rcu_counted;
 pub(crate) mod rculist;
 pub(crate) mod reentry;

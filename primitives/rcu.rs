@@ -31,10 +31,7 @@ use core::{
     },
 };
 use kernel::{
-    alloc::{
-        AllocError,
-        Allocator, //
-    },
+    alloc::AllocError,
     bindings,
     prelude::*,
     sync::{
@@ -178,18 +175,6 @@ unsafe impl<A: Retire, B: Retire> Retire for (A, B) {
     unsafe fn reclaim(self) -> Self::Output {
         // SAFETY: By the safety requirements, the readers of all members are gone.
         unsafe { (self.0.reclaim(), self.1.reclaim()) }
-    }
-}
-
-// SAFETY: The members alone give their values back.
-unsafe impl<R: Retire, A: Allocator> Retire for Vec<R, A> {
-    type Output = ();
-
-    unsafe fn reclaim(self) {
-        for r in self {
-            // SAFETY: By the safety requirements, the readers of all members are gone.
-            drop(unsafe { r.reclaim() });
-        }
     }
 }
 

@@ -90,12 +90,20 @@ done
 result "quiet plugin: only a refusal is logged" \
 	logs_exactly "test_a: refused, the name is taken (-EEXIST)" run_case writers.quiet
 if cases writers | grep -qx writers.stop_fails; then
-	result "machine that cannot be stopped: plugin is not unlinked, and says so" logs_exactly "test_a$coming
+	result "machine that cannot be stopped: plugins are removed, and it is said" logs_exactly "test_a$coming
 test_a: live
+test_b$coming
+test_b: live
 test_a: going
-test_a: not unlinked (-EIO)
-test_a: not unlinked (-EIO)
-test_a: gone" run_case writers.stop_fails
+test_b: going
+test_a: removed without stopping the machine (-EIO)
+test_a: gone
+test_b: removed without stopping the machine (-EIO)
+test_b: gone
+test_c$coming
+test_c: removed without stopping the machine (-EIO)
+test_c: gone
+test_c: refused, its init failed (-EIO)" run_case writers.stop_fails
 else
 	ktap_test_skip "machine that cannot be stopped: there are no kprobes"
 fi

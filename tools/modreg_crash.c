@@ -171,7 +171,11 @@ static int get_plugin(struct plugin *p, ulong node)
 		 "a plugin's generation") ||
 	    !get(at + info.plugin_tables, &tables, sizeof(tables), "a plugin's tables"))
 		return FALSE;
-	if (tables && get_regions(p, at, tables))
+	tables &= ~7UL;
+	/* It was removed, and is there for the holder of its handle. */
+	if (!tables)
+		return FALSE;
+	if (get_regions(p, at, tables))
 		get_symbols(p, tables);
 	return TRUE;
 }

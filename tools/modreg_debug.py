@@ -19,7 +19,7 @@ import sys
 from typing import Callable, Iterator, NamedTuple, Optional
 
 MAGIC = 0x72646F6D
-VERSION = 1
+VERSION = 2
 STATES = {0: "LIVE", 1: "COMING", 2: "GOING"}
 # Beyond these, a number is no number of ours.
 MAX_OFFSET = 1 << 12
@@ -162,11 +162,14 @@ class Registry:
         """The plugins, newest first."""
         for node in self._nodes():
             try:
-                yield self._plugin(node, symbols)
+                plugin = self._plugin(node, symbols)
+                if plugin:
+                    yield plugin
             except ValueError as error:
                 self._problem(f"the plugin at node {node:#x}: {error}")
 
-    def _plugin(self, node: int, with_symbols: bool) -> Plugin:
+    def _plugin(self, node: int, with_symbols: bool) -> "Optional[Plugin]":
+        """The plugin at a node; None if it was removed, and is there for the holder of its handle."""
         at = self._at
         address = self._number(node + self._node_plugin, "Q", "the pointer to a plugin")
         raw = self._bytes(address + at["plugin_name"], at["plugin_name_size"], "the name")
@@ -178,12 +181,13 @@ class Registry:
         generation = self._number(address + at["plugin_generation"], "Q", "the generation")
         regions: "list[Region]" = []
         symbols: "list[Symbol]" = []
+        tables = self._number(address + at["plugin_tables"], "Q", "the pointer to the tables") & ~7
+        if not tables:
+            return None
         try:
-            tables = self._number(address + at["plugin_tables"], "Q", "the pointer to the tables")
-            if tables:
-                regions = self._regions(address, tables)
-                if with_symbols:
-                    symbols = self._symbols(tables, regions)
+            regions = self._regions(address, tables)
+            if with_symbols:
+                symbols = self._symbols(tables, regions)
         except ValueError as error:
             self._problem(f"plugin {name}: {error}")
         return Plugin(address, name, generation, STATES.get(state, f"{state}?"),

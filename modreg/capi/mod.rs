@@ -165,8 +165,7 @@ unsafe fn array<T>(
 
 /// Returns the handle of a plugin for C.
 ///
-/// It owns no reference. A plugin is kept in memory by `PLUGINS` while it is registered, and by
-/// `ORPHANS` after it was unlinked with its owner and until its handle is released.
+/// It owns no reference. `PLUGINS` keeps the plugin in memory until the handle is released.
 fn handle(plugin: &Plugin) -> *mut modreg_plugin {
     ptr::from_ref(plugin).cast_mut().cast()
 }

@@ -460,14 +460,6 @@ impl Numbers {
         self.take_out(id, &PreemptGuard::new());
     }
 
-    /// Undoes the preparation for a plugin that stays.
-    pub(crate) fn cancel_removal(&self, id: u32, _held: &mut Held<'_, LOCK>) {
-        let guard = PreemptGuard::new();
-        let (idle, position) = (self.latch.idle(), IDS.position(id, &guard));
-        let plugin = self.added(1 - idle, position, &guard);
-        self.add(idle, position, plugin, &guard);
-    }
-
     /// Removes all plugins whose removal is prepared, with one store.
     pub(crate) fn remove_prepared(&self, _held: &mut Held<'_, LOCK>) {
         self.latch.flip();

@@ -180,12 +180,7 @@ pub(crate) fn prepare_removal(id: u32, held: &mut Held<'_, LOCK>) {
     NUMBERS.prepare_removal(id, held);
 }
 
-/// Undoes [`prepare_removal`] for a plugin that stays.
-pub(crate) fn cancel_removal(id: u32, held: &mut Held<'_, LOCK>) {
-    NUMBERS.cancel_removal(id, held);
-}
-
-/// Removes the prepared plugins, whose tables are taken away. Under `stop_machine()`.
+/// Removes the prepared plugins, whose tables are taken away. Under `stop_machine()`: one store.
 pub(crate) fn remove_prepared(held: &mut Held<'_, LOCK>) {
     NUMBERS.remove_prepared(held);
 }

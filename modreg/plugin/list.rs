@@ -33,17 +33,13 @@ use kernel::{
 
 rculist_head! {
     /// The plugins, newest first.
+    ///
+    /// A plugin that was removed with its owner stays, without tables, until its handle is released.
+    /// Readers pass it by.
     pub(crate) static PLUGINS: RcuList<PluginRef, LOCK>;
 }
 
-rculist_head! {
-    /// The plugins that were unlinked with their owner, and whose handle was not released.
-    ///
-    /// This keeps them in memory for the holders of the handles.
-    pub(crate) static ORPHANS: RcuList<PluginRef, LOCK>;
-}
-
-/// The number of plugins on `PLUGINS`.
+/// The number of plugins that are registered.
 static COUNT: Atomic<usize> = Atomic::new(0);
 
 /// Returns the number of registered plugins.
@@ -58,7 +54,7 @@ pub(crate) fn add_count(by: isize, _held: &Held<'_, LOCK>) {
     COUNT.store(count().wrapping_add_signed(by), Relaxed);
 }
 
-/// The plugin that was unlinked last.
+/// The plugin that was removed last.
 pub(crate) static LAST_UNLOADED: RcuCell<Gone, LOCK> = RcuCell::empty();
 
 /// The name of an unlinked plugin with its owner's taints, for `[last unloaded: …]`.

@@ -24,9 +24,11 @@ use crate::{
         rcu::{
             Held,
             RcuBox,
-            RcuCell,
-            RcuRead,
             Retired, //
+        },
+        rcu_batch::{
+            BatchCell,
+            Emptied, //
         },
         rcu_counted::{
             RcuCounted,
@@ -88,10 +90,9 @@ pub(crate) struct Linked {
 /// The part of a plugin that the lock protects.
 #[derive(Default)]
 pub(crate) struct Links {
-    /// The plugin's entry on [`PLUGINS`](list::PLUGINS), or on [`ORPHANS`](list::ORPHANS) once it is
-    /// unlinked.
+    /// The plugin's entry on [`PLUGINS`](list::PLUGINS).
     pub(crate) entry: Option<Entry<PluginRef, LOCK>>,
-    /// Whether the plugin was unlinked.
+    /// Whether the plugin was taken from readers.
     pub(crate) unlinked: bool,
     /// Whether the registration has returned, and its handle was not released since.
     pub(crate) has_handle: bool,
@@ -125,13 +126,14 @@ pub(crate) type PluginRef = RcuRef<Plugin>;
 /// It is freed a grace period after it was unlinked, since the kernel may use its name inside
 /// `rcu_read_lock()`, for which `stop_machine()` does not wait (modelled in
 /// `tests/litmus/plugin-name.litmus`). The tables, which may borrow from the owner, are taken away
-/// from readers under `stop_machine()`.
+/// from readers under `stop_machine()`, with those of all other plugins of the removal. A plugin that
+/// is found without tables is as one that is not found.
 ///
 /// # Invariants
 ///
 /// - `refs` is 0 while `state` is COMING or GOING, and one more than the number of references while
 ///   it is LIVE.
-/// - `tables` is empty before the plugin is published and after it is unlinked.
+/// - `tables` is empty before the plugin is published and after its removal, and marked during that.
 pub(crate) struct Plugin {
     name: Name,
     generation: u64,
@@ -141,7 +143,7 @@ pub(crate) struct Plugin {
     regions: FixedVec<Region>,
     state: Atomic<u32>,
     refs: Atomic<i32>,
-    tables: RcuCell<Tables, LOCK>,
+    tables: BatchCell<Tables, LOCK>,
     exit: Callback<()>,
     links: GlobalLockedBy<Links, LOCK>,
 }
@@ -153,7 +155,7 @@ impl Plugin {
     pub(crate) const REGIONS: usize = offset_of!(Self, regions);
     pub(crate) const STATE: usize = offset_of!(Self, state);
     pub(crate) const REFS: usize = offset_of!(Self, refs);
-    pub(crate) const TABLES: usize = offset_of!(Self, tables) + RcuCell::<Tables, LOCK>::PTR;
+    pub(crate) const TABLES: usize = offset_of!(Self, tables) + BatchCell::<Tables, LOCK>::PTR;
 
     /// Creates a plugin that is not published.
     ///
@@ -184,7 +186,7 @@ impl Plugin {
             regions: regions.into(),
             state: Atomic::new(State::Coming as u32),
             refs: Atomic::new(0),
-            tables: RcuCell::empty(),
+            tables: BatchCell::empty(),
             exit,
             links: GlobalLockedBy::new(Links::default()),
         })
@@ -268,12 +270,17 @@ impl Plugin {
     }
 
     /// Returns what readers find in the plugin, or [`None`] before publication and once it is
-    /// unlinked.
+    /// removed.
     ///
     /// Context: Any, NMI included.
     #[inline]
-    pub(crate) fn tables<'a>(&'a self, by: impl RcuRead<'a, LOCK>) -> Option<&'a Tables> {
-        by.read(&self.tables)
+    pub(crate) fn tables<'g>(&'g self, guard: &'g PreemptGuard) -> Option<&'g Tables> {
+        self.tables.load(guard)
+    }
+
+    /// Returns the tables to a holder of the lock, or [`None`] once the plugin is removed.
+    pub(crate) fn tables_held<'h>(&'h self, held: &'h Held<'_, LOCK>) -> Option<&'h Tables> {
+        self.tables.load_held(held)
     }
 
     /// Publishes the tables for the COMING state.
@@ -384,11 +391,18 @@ impl Plugin {
         &self.exit
     }
 
-    /// Takes the tables away from readers.
-    ///
-    /// This is a step of unlinking, under `stop_machine()`.
-    pub(crate) fn clear(&self, held: &mut Held<'_, LOCK>) -> Option<Retired<Tables>> {
-        self.tables.replace(None, held)
+    /// Lets the next removal take the tables from readers, who find them until then.
+    pub(crate) fn mark(&self, held: &mut Held<'_, LOCK>) {
+        self.tables.mark(held);
+    }
+
+    /// Returns the tables that a removal has taken from readers.
+    pub(crate) fn take_tables(
+        &self,
+        removal: &Emptied<LOCK>,
+        held: &mut Held<'_, LOCK>,
+    ) -> Option<KBox<RcuBox<Tables>>> {
+        self.tables.take(removal, held)
     }
 
     /// Pins the plugin and its owner, as `strong_try_module_get()`.

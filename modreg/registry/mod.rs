@@ -18,14 +18,19 @@
 //!    iteration and by symbol number;
 //! 6. drop the lock.
 //!
-//! Removing a plugin reverses this:
+//! Removing plugins reverses this:
 //!
-//! 1. under the lock: make the plugin GOING, so that no reference can be taken;
-//! 2. without the lock: call the exit callback;
-//! 3. under the lock: prepare the numbers of symbols without the plugin;
-//! 4. under `stop_machine()` too: take the tables away, which hides the plugin from every lookup, unlink
-//!    it from the list, and flip to the prepared numbers. No reader uses it after that;
-//! 5. under the lock: remove the leftovers from the indexes.
+//! 1. under the lock: make the plugins GOING, so that no reference can be taken;
+//! 2. without the lock: call the exit callbacks;
+//! 3. under the lock: mark the tables of the plugins, and prepare the numbers of symbols without them;
+//! 4. under `stop_machine()` too: empty what is marked, which hides the plugins from every lookup, and
+//!    flip to the prepared numbers. These are two stores, however many plugins there are. No reader uses
+//!    the tables after that;
+//! 5. under the lock: take the tables out, remove the leftovers from the indexes, and unlink the plugins
+//!    from the list, where readers may still come by: RCU frees them.
+//!
+//! If the machine cannot be stopped, 4 waits for a grace period instead. Then readers that were there
+//! meanwhile may have found a plugin by its name, for instance, and not by its address.
 
 mod owners;
 mod register;
@@ -52,12 +57,9 @@ use crate::{
         index,
         lock::LOCK,
         name::HASH_KEY,
-        plugin::{
-            list::{
-                LAST_UNLOADED,
-                ORPHANS, //
-            },
-            PluginRef, //
+        plugin::list::{
+            LAST_UNLOADED,
+            PLUGINS, //
         },
     },
     primitives::{
@@ -69,7 +71,8 @@ use crate::{
 /// The registry, which exists from modreg's init to its exit.
 ///
 /// When it is dropped there are no plugins, since each pins modreg, and no holders of handles, since
-/// the modules that call modreg pin it.
+/// the modules that call modreg pin it. There may be plugins that were removed with their owner, and
+/// whose handle was not released.
 pub(crate) struct Registry(());
 
 impl Registry {
@@ -82,21 +85,15 @@ impl Registry {
 
 impl Drop for Registry {
     fn drop(&mut self) {
-        let mut lock = LOCK.lock();
-        while let Some(plugin) = first_orphan() {
-            if let Some(entry) = plugin.links().as_mut(&mut lock).entry.take() {
-                drop(entry.remove(&mut Held::new(&mut lock)));
-            }
+        let first = || PLUGINS.iter(&PreemptGuard::new()).next().cloned();
+        while let Some(plugin) = first() {
+            drop(unregister::release(&plugin, &mut LOCK.lock()));
         }
+        let mut lock = LOCK.lock();
         let mut held = Held::new(&mut lock);
         let spares = index::clear(&mut held);
         drop(LAST_UNLOADED.replace(None, &mut held));
         drop(lock);
         drop(spares);
     }
-}
-
-/// Returns a plugin whose handle was not released.
-fn first_orphan() -> Option<PluginRef> {
-    ORPHANS.iter(&PreemptGuard::new()).next().cloned()
 }

@@ -113,8 +113,6 @@ fn remove_all(owner: ModuleId, say: impl Fn(&Name)) {
             return;
         };
         say(plugin.name());
-        if !remove_now(&plugin) {
-            return;
-        }
+        remove_now(&plugin);
     }
 }

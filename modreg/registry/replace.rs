@@ -93,10 +93,10 @@ pub(crate) fn replace_symbols(
     let (id, old_names, old_foreign) = (links.id, mem::take(&mut links.names), links.foreign);
     let mut held = Held::new(&mut lock);
     tables.version = plugin
-        .tables(&held)
+        .tables_held(&held)
         .map_or(0, |old| 1_u8.wrapping_sub(old.version));
     let had_entries = plugin
-        .tables(&held)
+        .tables_held(&held)
         .is_some_and(|old| !old.extable.is_empty());
     let foreign = foreign::replace(old_foreign, plugin.regions(), &tables, &mut held);
     let linked = index::publish_names(id, &names, tables.version, is_large, &mut held);

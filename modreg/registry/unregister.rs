@@ -16,8 +16,7 @@ use crate::{
             list::{
                 add_count,
                 Gone,
-                LAST_UNLOADED,
-                ORPHANS, //
+                LAST_UNLOADED, //
             },
             Plugin,
             PluginRef,
@@ -33,17 +32,14 @@ use crate::{
         rcu::{
             Held,
             RcuBox,
-            Retire,
             Retired, //
         },
-        rculist::{
-            Entry,
-            Node, //
+        rcu_batch::{
+            empty_batch,
+            Emptied, //
         },
-        stop_machine::{
-            can_stop_machine,
-            stop_machine, //
-        },
+        rculist::Node,
+        stop_machine::can_stop_machine,
         vec::push_reserved, //
     },
 };
@@ -66,8 +62,6 @@ use kernel::{
 /// - `ENOMEM` if out of memory.
 /// - `ENODEV` if a plugin was unlinked with its owner. The others were removed, and all handles are
 ///   released.
-/// - Those of [`stop_machine`]. The exit callbacks were called, and the plugins stay GOING until this
-///   is called again.
 ///
 /// Context: May sleep.
 pub(crate) fn unregister(plugins: &[PluginRef]) -> Result {
@@ -76,7 +70,6 @@ pub(crate) fn unregister(plugins: &[PluginRef]) -> Result {
     }
     let mut before = KVVec::with_capacity(plugins.len(), GFP_KERNEL)?;
     let mut leaving = KVVec::with_capacity(plugins.len(), GFP_KERNEL)?;
-    let mut removed = Some(KVVec::with_capacity(plugins.len(), GFP_KERNEL)?);
 
     let mut lock = LOCK.lock();
     for plugin in plugins {
@@ -103,30 +96,25 @@ pub(crate) fn unregister(plugins: &[PluginRef]) -> Result {
         call_exit(plugin);
         push_reserved(&mut leaving, Leaving::new(plugin));
     }
-    let done = unlink(&mut leaving, |leaving, held| {
-        let mut removed = removed.take()?;
-        for plugin in leaving {
-            push_reserved(&mut removed, plugin.take_off(held));
-        }
-        Some(removed)
-    });
+    unlink(&mut leaving);
+    drop(leaving);
     let mut lock = LOCK.lock();
     for plugin in plugins {
         plugin.end_removal(&mut lock);
-        if done.is_ok() {
-            drop(release(plugin, &mut lock));
-        }
+        drop(release(plugin, &mut lock));
     }
     drop(lock);
-    done?;
     if orphans {
         return Err(ENODEV);
     }
     Ok(())
 }
 
-/// Releases the handle of an unlinked plugin.
-fn release(plugin: &Plugin, lock: &mut GlobalGuard<LOCK>) -> Option<Retired<Node<PluginRef>>> {
+/// Releases the handle of a removed plugin, and unlinks it from the list.
+pub(super) fn release(
+    plugin: &Plugin,
+    lock: &mut GlobalGuard<LOCK>,
+) -> Option<Retired<Node<PluginRef>>> {
     let links = plugin.links().as_mut(lock);
     links.has_handle = false;
     let entry = links.entry.take()?;
@@ -163,7 +151,7 @@ pub(super) fn call_exit(plugin: &Plugin) {
     }
     let owner = match plugin.exit().is_some() {
         true => plugin
-            .tables(&Held::new(&mut lock))
+            .tables_held(&Held::new(&mut lock))
             .and_then(|t| t.owner.try_pin_live()),
         false => None,
     };
@@ -191,95 +179,60 @@ pub(super) fn say_atomic(name: &Name, callback: &str) {
 
 /// Removes a plugin whose start failed or whose owner is unloaded.
 ///
-/// Does nothing if the plugin was unlinked. Another thread that is removing it finds it unlinked. If
+/// Does nothing if the plugin was removed. Another thread that is removing it finds it removed. If
 /// the plugin's handle was handed out, its holder can still release it.
 ///
-/// Returns `false`, with a line in the log, if [`stop_machine`] fails.
-///
 /// Context: May sleep.
-pub(super) fn remove_now(plugin: &PluginRef) -> bool {
-    let mut leaving = [Leaving::new(plugin)];
-    let removed = unlink(&mut leaving, |leaving, held| {
-        leaving.first_mut().map(|plugin| plugin.take_off(held))
-    });
-    let Ok(removed) = removed else {
-        return false;
-    };
-    let Some((Some(node), tables)) = removed.flatten() else {
-        return true;
-    };
-    drop(tables);
-    let mut lock = LOCK.lock();
-    if plugin.links().as_ref(&lock).has_handle {
-        let entry = ORPHANS.add(node, &mut Held::new(&mut lock));
-        plugin.links().as_mut(&mut lock).entry = Some(entry);
-    }
-    true
+pub(super) fn remove_now(plugin: &PluginRef) {
+    unlink(&mut [Leaving::new(plugin)]);
 }
 
-/// A plugin that is being unlinked.
+/// A plugin that is being removed.
 struct Leaving<'a> {
     plugin: &'a PluginRef,
-    /// Whether this unlinks the plugin; another thread may have done so before.
+    /// Whether this removes the plugin; another thread may have done so before.
     is_linked: bool,
-    entry: Option<Entry<PluginRef, LOCK>>,
+    /// The tables that were taken from readers.
+    tables: Option<KBox<RcuBox<Tables>>>,
     /// The tables for a LIVE state that the plugin has not reached.
     core: Option<KBox<RcuBox<Tables>>>,
 }
-
-/// What unlinking has taken from readers.
-type Removed = (Option<Retired<Node<PluginRef>>>, Option<Retired<Tables>>);
 
 impl<'a> Leaving<'a> {
     fn new(plugin: &'a PluginRef) -> Self {
         Self {
             plugin,
             is_linked: false,
-            entry: None,
+            tables: None,
             core: None,
         }
     }
 
-    /// Takes the plugin's entry, if it is linked, makes it GOING, and prepares the indexes.
+    /// Makes the plugin GOING, if it was not removed, and prepares its removal.
     fn begin(&mut self, lock: &mut GlobalGuard<LOCK>) {
-        let links = self.plugin.links().as_mut(lock);
+        let links = self.plugin.links().as_ref(lock);
         self.is_linked = !links.unlinked;
         if self.is_linked {
-            self.entry = links.entry.take();
             let id = links.id;
             if self.plugin.force_removal(lock) {
                 trace::plugin_state(self.plugin);
             }
-            index::prepare_removal(id, &mut Held::new(lock));
+            let mut held = Held::new(lock);
+            self.plugin.mark(&mut held);
+            index::prepare_removal(id, &mut held);
         }
     }
 
-    /// Gives the entry back.
-    fn cancel(&mut self, lock: &mut GlobalGuard<LOCK>) {
-        if self.is_linked {
-            let links = self.plugin.links().as_mut(lock);
-            links.entry = self.entry.take();
-            let id = links.id;
-            index::cancel_removal(id, &mut Held::new(lock));
-        }
-    }
-
-    /// Takes the plugin off the list, and its tables away from lookups.
-    fn take_off(&mut self, held: &mut Held<'_, LOCK>) -> Removed {
-        let Some(entry) = self.entry.take() else {
-            return (None, None);
-        };
-        let tables = entry.clear(held);
-        (Some(entry.remove(held)), tables)
-    }
-
-    /// Removes what is left of the plugin in the indexes.
-    fn finish(&mut self, lock: &mut GlobalGuard<LOCK>) {
+    /// Takes the tables, removes what is left of the plugin in the indexes, and unlinks it unless its
+    /// handle is to be released.
+    fn finish(&mut self, removal: &Emptied<LOCK>, lock: &mut GlobalGuard<LOCK>) {
         if !self.is_linked {
             return;
         }
+        self.tables = self.plugin.take_tables(removal, &mut Held::new(lock));
         let links = self.plugin.links().as_mut(lock);
         links.unlinked = true;
+        let has_handle = links.has_handle;
         let (core, init) = links.core.take().unzip();
         self.core = core;
         drop(links.pin.take());
@@ -294,28 +247,20 @@ impl<'a> Leaving<'a> {
         foreign::remove(foreign, &mut held);
         index::finish_removal(&left, &mut held);
         drop(by_owner::leave(self.plugin, left.id, lock));
+        if !has_handle {
+            drop(release(self.plugin, lock));
+        }
         trace::plugin_unregister(self.plugin);
     }
 }
 
-/// Unlinks `leaving` under `stop_machine()`, where `off` takes each off. No reader uses them when
-/// this returns.
+/// Removes `leaving` in one stop. No reader uses their tables when this returns.
 ///
-/// Plugins that were unlinked before are left alone. Returns what `off` returned, or [`None`] if there
-/// is nothing to do.
-///
-/// # Errors
-///
-/// Those of [`stop_machine`], with a line in the log; nothing is unlinked then.
+/// Plugins that were removed before are left alone. If the machine cannot be stopped, a line in the log
+/// says so for each plugin.
 ///
 /// Context: May sleep.
-fn unlink<R>(
-    leaving: &mut [Leaving<'_>],
-    mut off: impl FnMut(&mut [Leaving<'_>], &mut Held<'_, LOCK>) -> R + Send,
-) -> Result<Option<R::Output>>
-where
-    R: Retire + Send,
-{
+fn unlink(leaving: &mut [Leaving<'_>]) {
     let last = leaving.last().and_then(|last| {
         let guard = PreemptGuard::new();
         let tables = last.plugin.tables(&guard)?;
@@ -329,45 +274,33 @@ where
     }
     let n = leaving.iter().filter(|plugin| plugin.is_linked).count();
     if n == 0 {
-        return Ok(None);
+        return;
     }
     let mut held = Held::new(&mut lock);
-    let gone = stop_machine(|_stopped| {
-        let off = off(leaving, &mut held);
-        index::remove_prepared(&mut held);
+    let (removal, last, stopped) = empty_batch(&mut held, |held| {
+        index::remove_prepared(held);
         let last = last.take();
-        let last = last.and_then(|last| LAST_UNLOADED.replace(Some(last), &mut held));
-        (off, last)
+        last.and_then(|last| LAST_UNLOADED.replace(Some(last), held))
     });
-    let gone = match gone {
-        Ok(gone) => gone,
-        Err(error) => {
-            for plugin in leaving.iter_mut() {
-                plugin.cancel(&mut lock);
-                pr_err!("{}: not unlinked (-{:?})\n", plugin.plugin.name(), error);
-            }
-            return Err(error);
-        }
-    };
     add_count((n as isize).wrapping_neg(), &held);
     // The plugins have no tables, so lookups skip what the indexes have of them.
     for plugin in leaving.iter_mut() {
-        plugin.finish(&mut lock);
+        plugin.finish(&removal, &mut lock);
     }
     index::tidy(&mut Held::new(&mut lock));
     drop(lock);
-    let (off, last) = gone;
     drop(last);
-    for Leaving {
-        plugin, is_linked, ..
-    } in leaving.iter()
-    {
-        if !is_linked {
-            continue;
+    for leaving in leaving.iter().filter(|leaving| leaving.is_linked) {
+        let plugin = leaving.plugin;
+        if let Err(error) = stopped {
+            pr_warn!(
+                "{}: removed without stopping the machine (-{:?})\n",
+                plugin.name(),
+                error
+            );
         }
         if !plugin.is_quiet() {
             pr_info!("{}: gone\n", plugin.name());
         }
     }
-    Ok(Some(off))
 }

@@ -21,5 +21,8 @@ fn control() -> Result {
     drop(stop_machine(|_stopped| {
         entry.take().map(|entry| entry.remove(&mut held))
     })?);
+    BATCH_CELL.mark(&mut held);
+    let (emptied, (), _stopped) = empty_batch(&mut held, |_held| ());
+    drop(BATCH_CELL.take(&emptied, &mut held));
     Ok(())
 }

@@ -20,8 +20,7 @@ use crate::{
             Entry,
             Node, //
         },
-        stop_machine::stop_machine,
-        vec::push_reserved, //
+        stop_machine::stop_machine, //
     },
 };
 use kernel::{
@@ -249,15 +248,9 @@ mod stopped {
         check_eq!(removed.1.as_ref().map(|c| c.0), Some(3));
         drop(removed);
         check_eq!(alive(), before + 1);
-
-        let mut retired = Some(KVec::with_capacity(1, GFP_KERNEL)?);
-        let mut two = Some(two);
-        stop_machine(|_stopped| {
-            let (mut retired, two) = retired.take().zip(two.take())?;
-            push_reserved(&mut retired, two.remove(&mut held));
-            Some(retired)
-        })?;
+        drop(two.remove(&mut held));
         drop(lock);
+        rcu_barrier();
         check_eq!(alive(), before);
         Ok(())
     }
@@ -270,6 +263,96 @@ mod stopped {
         drop(guard);
         check!(refused.is_err());
         check_eq!(runs, 0);
+        Ok(())
+    }
+}
+
+/// Cells of the registry's lock: what a removal does is done here too.
+#[kunit_tests(modreg_rcu_batch)]
+mod batch {
+    use super::*;
+    use crate::primitives::rcu_batch::{
+        empty_batch,
+        BatchCell, //
+    };
+
+    fn cell(n: u32) -> Result<BatchCell<Counted, LOCK>> {
+        let cell = BatchCell::empty();
+        let _none = cell.replace(Some(boxed(n)?), &mut Held::new(&mut LOCK.lock()));
+        Ok(cell)
+    }
+
+    fn load(cell: &BatchCell<Counted, LOCK>) -> Option<u32> {
+        cell.load(&PreemptGuard::new()).map(|c| c.0)
+    }
+
+    #[test]
+    fn rcu_batch_empty_marked() -> Result {
+        let before = alive();
+        let (one, two, stays) = (cell(1)?, cell(2)?, cell(3)?);
+        let all = || (load(&one), load(&two), load(&stays));
+        check_eq!(all(), (Some(1), Some(2), Some(3)));
+
+        let mut lock = LOCK.lock();
+        let mut held = Held::new(&mut lock);
+        one.mark(&mut held);
+        two.mark(&mut held);
+        let marked = all();
+        let mut seen = (None, None, None);
+        let (emptied, (), done) = empty_batch(&mut held, |_held| {
+            seen = (load(&one), load(&two), load(&stays));
+        });
+        let held_one = one.load_held(&held).map(|c| c.0);
+        let after = all();
+        let taken = (
+            one.take(&emptied, &mut held),
+            one.take(&emptied, &mut held),
+            stays.take(&emptied, &mut held),
+        );
+        drop(lock);
+        done?;
+        check_eq!(marked, (Some(1), Some(2), Some(3)));
+        check_eq!(seen, (None, None, Some(3)));
+        check_eq!(after, (None, None, Some(3)));
+        check_eq!(held_one, Some(1));
+        check_eq!(taken.0.as_ref().map(|c| c.0), Some(1));
+        check!(taken.1.is_none() && taken.2.is_none());
+        // They are freed without a grace period.
+        check_eq!(alive(), before + 3);
+        drop(taken);
+        check_eq!(alive(), before + 2);
+        drop((one, two, stays));
+        check_eq!(alive(), before);
+        Ok(())
+    }
+
+    /// The number of a batch comes again after four.
+    #[test]
+    fn rcu_batch_many() -> Result {
+        let before = alive();
+        let cell = cell(1)?;
+        for n in 2..12 {
+            let mut lock = LOCK.lock();
+            let mut held = Held::new(&mut lock);
+            let (old, (), done) = empty_batch(&mut held, |_held| ());
+            let unmarked = cell.take(&old, &mut held);
+            let stays = load(&cell);
+            cell.mark(&mut held);
+            let early = cell.take(&old, &mut held);
+            let marked = load(&cell);
+            let (emptied, (), done_too) = empty_batch(&mut held, |_held| ());
+            let gone = load(&cell);
+            let late = cell.take(&old, &mut held);
+            let taken = cell.take(&emptied, &mut held);
+            let _none = cell.replace(Some(boxed(n)?), &mut held);
+            drop(lock);
+            done.and(done_too)?;
+            check_eq!((stays, marked, gone), (Some(n - 1), Some(n - 1), None));
+            check!(unmarked.is_none() && early.is_none() && late.is_none());
+            check!(taken.is_some());
+        }
+        drop(cell);
+        check_eq!(alive(), before);
         Ok(())
     }
 }

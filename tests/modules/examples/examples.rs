@@ -27,6 +27,8 @@ kernel::sync::global_lock! {
     unsafe(uninit) static LOCK: Mutex<()> = ();
 }
 
+primitives::rcu_batch::batch_lock!(LOCK);
+
 /// The example's name, its place, and the function, if it can be run.
 type Example = (
     &'static str,
