@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Atomic loads that are inlined.
+//! Atomic loads and barriers that are inlined.
 //!
 //! C header: [`include/asm-generic/barrier.h`](srctree/include/asm-generic/barrier.h)
 //!
-//! Only a reader that must be fast needs this. Everything else uses [`Atomic`].
+//! Only what must be fast needs this. Everything else uses [`Atomic`].
 
 use core::arch::asm;
 use kernel::sync::atomic::{
@@ -57,6 +57,21 @@ pub(crate) fn acquire_fence() {
         asm!("");
         #[cfg(target_arch = "aarch64")]
         asm!("dmb ishld");
+    }
+}
+
+/// Orders earlier stores before all later stores, as `smp_wmb()`.
+///
+/// Context: Any, NMI included.
+#[inline(always)]
+pub(crate) fn write_fence() {
+    // SAFETY: The block is empty or a barrier.
+    unsafe {
+        // x86 does not reorder stores, so `barrier()` is enough.
+        #[cfg(target_arch = "x86_64")]
+        asm!("");
+        #[cfg(target_arch = "aarch64")]
+        asm!("dmb ishst");
     }
 }
 

@@ -11,7 +11,8 @@
 use super::atomic::{
     acquire_fence,
     load_acquire,
-    load_relaxed, //
+    load_relaxed,
+    write_fence, //
 };
 use kernel::sync::atomic::{
     Atomic,
@@ -21,22 +22,22 @@ use kernel::sync::atomic::{
 /// Tells readers which of two copies to use.
 ///
 /// A writer changes the [`idle`](Latch::idle) copy, [flips](Latch::flip) the latch, and repeats the
-/// change in the copy that is idle then. It stores with release semantics.
+/// change in the copy that is idle then. The flip orders its stores.
 ///
 /// # Examples
 ///
 /// ```
 /// use crate::primitives::atomic::load_relaxed;
-/// use kernel::sync::atomic::{Atomic, Release};
+/// use kernel::sync::atomic::{Atomic, Relaxed};
 ///
 /// let latch = Latch::new();
 /// let copies = [Atomic::new(0), Atomic::new(0)];
 ///
-/// copies[latch.idle()].store(7, Release);
+/// copies[latch.idle()].store(7, Relaxed);
 /// assert_eq!(latch.read(|copy| load_relaxed(&copies[copy])), 0);
 /// latch.flip();
 /// assert_eq!(latch.read(|copy| load_relaxed(&copies[copy])), 7);
-/// copies[latch.idle()].store(7, Release);
+/// copies[latch.idle()].store(7, Relaxed);
 /// ```
 pub(crate) struct Latch(Atomic<u32>);
 
@@ -71,8 +72,11 @@ impl Latch {
 
     /// Makes readers use the idle copy.
     ///
+    /// What was stored before is seen with the flip, and what is stored after is not seen without it.
+    ///
     /// Context: Any, NMI included; only the writer.
     pub(crate) fn flip(&self) {
         self.0.store(load_relaxed(&self.0).wrapping_add(1), Release);
+        write_fence();
     }
 }

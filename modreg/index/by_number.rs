@@ -140,7 +140,8 @@ fn of(pair: &[Atomic<u32>; 2], copy: usize) -> u32 {
 
 fn set(pair: &[Atomic<u32>; 2], copy: usize, value: u32) {
     if let Some(cell) = pair.get(copy) {
-        cell.store(value, Release);
+        // The flip of the latch orders it.
+        cell.store(value, Relaxed);
     }
 }
 

@@ -79,6 +79,9 @@ use kernel::{
 /// times as many insertions as the one before.
 const LEVELS: usize = 8;
 
+/// Nodes for one call of RCU, which takes longer than the rest of an insertion.
+const BATCH: u32 = 16;
+
 /// The inner nodes from the root to a leaf, and the slot taken in each.
 struct Path<'h> {
     steps: [Option<(&'h Inner, usize)>; LEVELS],
@@ -125,13 +128,15 @@ const MARKS: usize = 7;
 ///
 /// # Invariants
 ///
-/// - `root` is null or leads to a node, which is freed a grace period after the last pointer to it is
-///   removed. `levels` is the number of levels above the leaves.
+/// - `root` is null or leads to a node, which is freed a grace period or more after the last pointer to
+///   it is removed. `levels` is the number of levels above the leaves.
 /// - The search for an address of a range ends at that range: of two ranges in different children of a
 ///   node, the key of the later child is above the first and not above the second.
 /// - The value of a range is a pointer to an `RcuCounted<T>`, with marks in its lowest bits, and owns a
 ///   reference to it.
 /// - `spares` is only accessed by the holder of `B`. `num_spares` is its length.
+/// - `retired` is null or leads to the last of `num_retired` nodes that nothing else leads to. Each leads
+///   to the one before. Only the holder of `B` accesses them.
 ///
 /// # Examples
 ///
@@ -163,6 +168,8 @@ pub(crate) struct RangeTree<T: Send + Sync + 'static, B: GlobalLockBackend> {
     levels: Atomic<u32>,
     spares: UnsafeCell<Spares>,
     num_spares: Atomic<usize>,
+    retired: Atomic<*mut Node>,
+    num_retired: Atomic<u32>,
     _owns: PhantomData<RcuRef<T>>,
     _lock: PhantomData<fn(B)>,
 }
@@ -174,12 +181,14 @@ unsafe impl<T: Send + Sync, B: GlobalLockBackend> Sync for RangeTree<T, B> {}
 impl<T: Send + Sync, B: GlobalLockBackend> RangeTree<T, B> {
     /// Creates an empty map.
     pub(crate) const fn new() -> Self {
-        // INVARIANT: There is no node and no spare.
+        // INVARIANT: There is no node, no spare, and no retired node.
         Self {
             root: Atomic::new(ptr::null_mut()),
             levels: Atomic::new(0),
             spares: UnsafeCell::new(Spares::empty()),
             num_spares: Atomic::new(0),
+            retired: Atomic::new(ptr::null_mut()),
+            num_retired: Atomic::new(0),
             _owns: PhantomData,
             _lock: PhantomData,
         }
@@ -335,27 +344,52 @@ impl<T: Send + Sync, B: GlobalLockBackend> RangeTree<T, B> {
         Some(unsafe { NodePtr::new(NonNull::new(place.cast())?) })
     }
 
-    /// Frees a node after a grace period.
+    /// Frees a node after a grace period, with others of a batch.
     ///
     /// # Safety
     ///
     /// `node` came from [`RangeTree::place()`], no pointer of the tree leads to it any more, and this is
     /// not called for it again. The caller does not use it any more, unless it keeps preemption disabled.
-    unsafe fn retire(node: &Node) {
+    unsafe fn retire(&self, node: &Node, held: &mut Held<'_, B>) {
+        node.before.store(self.retired.load(Relaxed), Relaxed);
+        // INVARIANT: By the safety requirements, nothing else leads to `node`.
+        self.retired.store(ptr::from_ref(node).cast_mut(), Relaxed);
+        let num = self.num_retired.load(Relaxed) + 1;
+        self.num_retired.store(num, Relaxed);
+        if num >= BATCH {
+            self.free_retired(held);
+        }
+    }
+
+    /// Frees all retired nodes after a grace period.
+    fn free_retired(&self, _held: &mut Held<'_, B>) {
         /// # Safety
         ///
-        /// `rcu` is the first member of a node that came from [`RangeTree::place()`] and that nothing
-        /// uses any more.
+        /// `rcu` is the first member of the last of several nodes that came from
+        /// [`RangeTree::place()`] and that nothing uses any more. Each leads to the one before.
         unsafe extern "C" fn free(rcu: *mut bindings::callback_head) {
-            // SAFETY: By the safety requirements, `rcu` is memory of a `Spare`. A node has nothing to
-            // drop.
-            drop(unsafe { KBox::from_raw(rcu.cast::<MaybeUninit<Spare>>()) });
+            let mut node = rcu.cast::<Node>();
+            while !node.is_null() {
+                // SAFETY: By the safety requirements, `node` is valid.
+                let before = unsafe { (*node).before.load(Relaxed) };
+                // SAFETY: By the safety requirements, `node` is memory of a `Spare`. A node has nothing
+                // to drop.
+                drop(unsafe { KBox::from_raw(node.cast::<MaybeUninit<Spare>>()) });
+                node = before;
+            }
             end_callback();
         }
 
-        // SAFETY: By the safety requirements `node` came from `place()`, and `free()` is called after
-        // the readers that may use it are gone.
-        unsafe { call_rcu(node.rcu.get(), free) };
+        let last = self.retired.load(Relaxed);
+        // INVARIANT: The nodes are RCU's from here on.
+        self.retired.store(ptr::null_mut(), Relaxed);
+        self.num_retired.store(0, Relaxed);
+        // SAFETY: By the type invariants, `last` is null or valid.
+        if let Some(last) = unsafe { last.as_ref() } {
+            // SAFETY: The nodes came from `place()`, as `retire()` requires, and by the type invariants
+            // nothing leads to them. `free()` is called after the readers that may use them are gone.
+            unsafe { call_rcu(last.rcu.get(), free) };
+        }
     }
 
     /// Maps the `size` bytes at `base`, which must not overlap another range, to `value`. Of `marks`,
@@ -457,7 +491,7 @@ impl<T: Send + Sync, B: GlobalLockBackend> RangeTree<T, B> {
         for node in retired.into_iter().flatten() {
             // SAFETY: Nodes of the tree come from `place()`. Each of these was replaced above, so that
             // nothing leads to it any more, and is not used below.
-            unsafe { Self::retire(node) };
+            unsafe { self.retire(node, held) };
         }
     }
 
@@ -515,9 +549,9 @@ impl<T: Send + Sync, B: GlobalLockBackend> RangeTree<T, B> {
     /// Takes a logarithmic number of steps.
     ///
     /// Context: Any, with the lock held.
-    pub(crate) fn remove(&self, base: usize, _held: &mut Held<'_, B>) -> Option<RcuRef<T>> {
+    pub(crate) fn remove(&self, base: usize, held: &mut Held<'_, B>) -> Option<RcuRef<T>> {
         let mut path = Path::new();
-        // SAFETY: `_held` proves that `B` is held. Nodes are retired when they are not used any more.
+        // SAFETY: `held` proves that `B` is held. Nodes are retired when they are not used any more.
         let mut node = unsafe { self.root() }?;
         let leaf = loop {
             match node.view() {
@@ -539,12 +573,12 @@ impl<T: Send + Sync, B: GlobalLockBackend> RangeTree<T, B> {
                 self.root.store(ptr::null_mut(), Release);
                 self.levels.store(0, Relaxed);
                 // SAFETY: `node` came from `place()`. It was the root, which is null now.
-                unsafe { Self::retire(node) };
+                unsafe { self.retire(node, held) };
                 break;
             };
             inner.remove(at);
             // SAFETY: `node` came from `place()`. Its parent `inner` does not lead to it any more.
-            unsafe { Self::retire(node) };
+            unsafe { self.retire(node, held) };
             node = &inner.node;
             is_empty = !inner.has_children();
         }
@@ -554,10 +588,11 @@ impl<T: Send + Sync, B: GlobalLockBackend> RangeTree<T, B> {
         Some(unsafe { ARef::from_raw(value) })
     }
 
-    /// Takes out the spares, for dropping without the lock.
+    /// Takes out the spares, for dropping without the lock, and frees what waits for more of its kind.
     ///
     /// Context: Any, with the lock held.
-    pub(crate) fn clear(&self, _held: &mut Held<'_, B>) -> Spares {
+    pub(crate) fn clear(&self, held: &mut Held<'_, B>) -> Spares {
+        self.free_retired(held);
         self.num_spares.store(0, Relaxed);
         // SAFETY: As in `refill()`.
         mem::take(unsafe { &mut *self.spares.get() })

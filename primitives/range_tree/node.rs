@@ -59,6 +59,8 @@ pub(super) struct Range {
 #[repr(C)]
 pub(super) struct Node {
     pub(super) rcu: Opaque<bindings::callback_head>,
+    /// The node that was retired before, as long as both wait for a call of RCU.
+    pub(super) before: Atomic<*mut Node>,
     pub(super) level: u32,
     len: Atomic<u32>,
 }
@@ -170,6 +172,7 @@ impl Node {
     fn new(level: u32, len: usize) -> Self {
         Self {
             rcu: Opaque::uninit(),
+            before: Atomic::new(ptr::null_mut()),
             level,
             len: Atomic::new(len as u32),
         }
