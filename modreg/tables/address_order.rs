@@ -14,7 +14,10 @@ use super::{
     region::Region,
     symbols::Symbols, //
 };
-use crate::primitives::sort::sort_by;
+use crate::primitives::{
+    sort::sort_by,
+    vec::with_exact_capacity, //
+};
 use kernel::{
     alloc::AllocError,
     prelude::*, //
@@ -188,10 +191,13 @@ impl Dense {
 
         let mut this = Self {
             base,
-            blocks: KVVec::with_capacity(num, GFP_KERNEL)?,
-            differences: KVVec::from_elem(NONE, num * BLOCK, GFP_KERNEL)?,
-            names: KVVec::from_elem(u32::MAX, num * BLOCK, GFP_KERNEL)?,
+            blocks: with_exact_capacity(num)?,
+            differences: with_exact_capacity(num * BLOCK)?,
+            names: with_exact_capacity(num * BLOCK)?,
         };
+        this.differences
+            .extend_with(num * BLOCK, NONE, GFP_KERNEL)?;
+        this.names.extend_with(num * BLOCK, u32::MAX, GFP_KERNEL)?;
         let mut block = (0, 0);
         // INVARIANT: The addresses ascend, and a block begins where the difference would not fit.
         for c in all {
@@ -244,8 +250,8 @@ impl Dense {
 impl Sparse {
     fn new(symbols: &Symbols, all: &[Candidate]) -> Result<Self, AllocError> {
         let mut this = Self {
-            values: KVVec::with_capacity(all.len(), GFP_KERNEL)?,
-            names: KVVec::with_capacity(all.len(), GFP_KERNEL)?,
+            values: with_exact_capacity(all.len())?,
+            names: with_exact_capacity(all.len())?,
         };
         for c in all {
             this.values.push(c.value, GFP_KERNEL)?;

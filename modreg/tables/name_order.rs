@@ -10,7 +10,10 @@
 use super::symbols::Symbols;
 use crate::{
     modreg::name::hash,
-    primitives::cstr::ThinCStr, //
+    primitives::{
+        cstr::ThinCStr,
+        vec::with_exact_capacity, //
+    },
 };
 use kernel::{
     alloc::AllocError,
@@ -58,8 +61,10 @@ impl NameOrder {
             hashes.push((hash, symbol), GFP_KERNEL)?;
         }
         let buckets = hashes.len().div_ceil(LOAD).max(1);
-        let mut starts = KVVec::from_elem(0_u32, buckets + 1, GFP_KERNEL)?;
-        let mut elements = KVVec::from_elem(0_u32, hashes.len(), GFP_KERNEL)?;
+        let mut starts = with_exact_capacity(buckets + 1)?;
+        let mut elements = with_exact_capacity(hashes.len())?;
+        starts.extend_with(buckets + 1, 0_u32, GFP_KERNEL)?;
+        elements.extend_with(hashes.len(), 0_u32, GFP_KERNEL)?;
         for &(hash, _) in &hashes {
             if let Some(count) = starts.get_mut(bucket(hash, buckets)) {
                 *count += 1;
