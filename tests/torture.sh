@@ -126,8 +126,12 @@ switch()
 profile()
 {
 	local data=$counts/perf.data errors=$counts/perf.errors
-	nice -n -20 perf record -q -B -o "$data" -a -g ${branches:+-b} -e "${branches:-cpu-clock}" -F 97 sleep 2 2> "$errors" &&
-		[[ $(perf script -i "$data" -F ip 2>> "$errors" | grep -c .) -gt 0 ]] && return
+	until nice -n -20 perf record -q -B -o "$data" -a -g ${branches:+-b} -e "${branches:-cpu-clock}" -F 97 sleep 2 2> "$errors"; do
+		# A processor goes off before perf is on it.
+		grep -q 'No such device' "$errors" || break
+		[[ ! -e $counts/stop ]] || return 0
+	done
+	[[ $(perf script -i "$data" -F ip 2>> "$errors" | grep -c .) -gt 0 ]] && return
 	sed 's/^/# perf: /' "$errors"
 	return 1
 }
