@@ -11,6 +11,7 @@ use super::{
 };
 use core::{
     ffi::CStr,
+    mem,
     ops::Deref,
     ptr::NonNull, //
 };
@@ -211,6 +212,19 @@ impl Module {
         pinned.then(|| ModulePin(NonNull::from(&self.0)))
     }
 
+    /// Pins the module that this code is part of, as `try_module_get(THIS_MODULE)`.
+    ///
+    /// Returns [`None`] if it is being unloaded.
+    ///
+    /// Context: Any, NMI included.
+    pub(crate) fn try_pin_this() -> Option<ThisModulePin> {
+        // INVARIANT: The reference of `pin` becomes that of the result.
+        Self::this().try_pin().map(|pin| {
+            mem::forget(pin);
+            ThisModulePin(())
+        })
+    }
+
     /// Pins the module if it is LIVE, as `strong_try_module_get()`.
     ///
     /// Context: Any, NMI included.
@@ -293,6 +307,21 @@ impl Drop for ModulePin {
     fn drop(&mut self) {
         // SAFETY: By the type invariant this owns a reference to the module.
         unsafe { bindings::module_put(self.0.as_ref().get()) };
+    }
+}
+
+/// A [`ModulePin`] of the module that this code is part of. It takes no memory.
+///
+/// # Invariants
+///
+/// - This owns a reference to `THIS_MODULE`.
+#[must_use = "the module is pinned until this is dropped"]
+pub(crate) struct ThisModulePin(());
+
+impl Drop for ThisModulePin {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant this owns a reference to the module.
+        unsafe { bindings::module_put(THIS_MODULE) };
     }
 }
 

@@ -456,10 +456,7 @@ impl Names {
             self.link(number, node, &guard);
             first = number;
         }
-        Linked {
-            first,
-            names: set.len(),
-        }
+        Linked { first }
     }
 
     /// Puts a node on the list, in the place of the newest with its key. Publishes it by one store
@@ -529,7 +526,7 @@ impl Names {
             self.recycler
                 .give_back(chain, |n| self.sibling(n, &guard), held);
         }
-        let total = load_relaxed(&self.linked).wrapping_sub(linked.names);
+        let total = load_relaxed(&self.linked).wrapping_sub(chain.len);
         self.linked.store(total, Release);
     }
 

@@ -18,7 +18,8 @@ use crate::{
         callback::Callback,
         module::{
             ModuleId,
-            ModulePin, //
+            ModulePin,
+            ThisModulePin, //
         },
         preempt::PreemptGuard,
         rcu::{
@@ -83,8 +84,27 @@ pub(crate) enum State {
 pub(crate) struct Linked {
     /// The first node, or 0.
     pub(crate) first: u32,
-    /// The number of nodes.
-    pub(crate) names: u32,
+}
+
+/// What a plugin with init regions has until these are gone.
+pub(crate) struct Core {
+    /// The tables for the LIVE state, which lack what is in init regions.
+    pub(crate) tables: KBox<RcuBox<Tables>>,
+    /// The names that are linked beside those that remain.
+    pub(crate) init: Linked,
+}
+
+impl Core {
+    /// Allocates memory for the tables of the LIVE state; no names are linked.
+    ///
+    /// Context: May sleep.
+    pub(crate) fn new(tables: Tables) -> Result<KBox<Self>, AllocError> {
+        let this = Self {
+            tables: RcuBox::new(tables)?,
+            init: Linked::default(),
+        };
+        KBox::new(this, GFP_KERNEL)
+    }
 }
 
 /// The part of a plugin that the lock protects.
@@ -103,16 +123,15 @@ pub(crate) struct Links {
     /// Whether the exit callback is to be called.
     exit_due: bool,
     /// Keeps modreg loaded while the plugin is registered.
-    pub(crate) pin: Option<ModulePin>,
+    pub(crate) pin: Option<ThisModulePin>,
     /// The id in the indexes, or 0.
     pub(crate) id: u32,
     /// The linked names; those that remain when the plugin is LIVE.
     pub(crate) names: Linked,
     /// What it counts for among the plugins with foreign regions.
     pub(crate) foreign: Foreign,
-    /// The tables for the LIVE state, which lack what is in init regions, and the names that are
-    /// linked until then. [`None`] without init regions and once these are gone.
-    pub(crate) core: Option<(KBox<RcuBox<Tables>>, Linked)>,
+    /// What becomes of the plugin once it is LIVE; [`None`] if nothing changes then any more.
+    pub(crate) core: Option<KBox<Core>>,
 }
 
 /// The generation of the next plugin.
@@ -144,7 +163,7 @@ pub(crate) struct Plugin {
     state: Atomic<u32>,
     refs: Atomic<i32>,
     tables: BatchCell<Tables, LOCK>,
-    exit: Callback<()>,
+    exit: Option<KBox<Callback<()>>>,
     links: GlobalLockedBy<Links, LOCK>,
 }
 
@@ -187,7 +206,7 @@ impl Plugin {
             state: Atomic::new(State::Coming as u32),
             refs: Atomic::new(0),
             tables: BatchCell::empty(),
-            exit,
+            exit: exit.is_some().then(|| KBox::new(exit, GFP_KERNEL)).transpose()?,
             links: GlobalLockedBy::new(Links::default()),
         })
     }
@@ -386,9 +405,9 @@ impl Plugin {
         self.state.xchg(State::Going as u32, Full) != State::Going as u32
     }
 
-    /// Returns the exit callback.
-    pub(crate) fn exit(&self) -> &Callback<()> {
-        &self.exit
+    /// Returns the exit callback, or [`None`] without one.
+    pub(crate) fn exit(&self) -> Option<&Callback<()>> {
+        self.exit.as_deref()
     }
 
     /// Lets the next removal take the tables from readers, who find them until then.

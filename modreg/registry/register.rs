@@ -28,6 +28,7 @@ use crate::{
                 add_count,
                 PLUGINS, //
             },
+            Core,
             Plugin,
             PluginRef,
             State, //
@@ -259,15 +260,15 @@ fn publish(
     owner: &Module,
     at_once: bool,
 ) -> Result<bool, Refusal> {
-    let pin = Module::this().try_pin();
+    let pin = Module::try_pin_this();
     let pin = pin.ok_or(Refusal::new(ENODEV, "modreg is being unloaded"))?;
     let node = Node::new(plugin.clone())?;
     let mut reservation = Reservation::new(plugin.owner())?;
     trace::plugin_content(plugin, &content.full, content.core.as_ref());
     let symbols = content.full.symtab.len();
     let full = RcuBox::new(content.full)?;
-    let core = content.core.map(RcuBox::new).transpose()?;
-    let hash_names = || Names::new(plugin, &full, core.as_deref().map(|core| &**core));
+    let core = content.core.map(Core::new).transpose()?;
+    let hash_names = || Names::new(plugin, &full, core.as_ref().map(|core| &**core.tables));
     let mut names = hash_names()?;
     // Another writer may have taken the place.
     let has_place = |names: &Names| !names.is_large || NAMES.takes_large(u32::MAX);
@@ -309,8 +310,10 @@ fn publish(
         is_large,
     } = &names;
     let linked = index::publish_names(id, core_names, 0, *is_large, &mut held);
-    let init = init.as_ref();
-    let init = init.map(|init| index::publish_names(id, init, 1, *is_large, &mut held));
+    let core = core.zip(init.as_ref()).map(|(mut core, init)| {
+        core.init = index::publish_names(id, init, 1, *is_large, &mut held);
+        core
+    });
     trace::plugin_register(plugin, plugin.regions().len(), symbols);
     let links = plugin.links().as_mut(&mut lock);
     links.entry = Some(entry);
@@ -318,7 +321,7 @@ fn publish(
     links.id = id;
     links.names = linked;
     links.foreign = foreign;
-    links.core = core.zip(init);
+    links.core = core;
     by_owner::enter(plugin, id, reservation, &mut lock);
     let (live, _none) = if at_once {
         started(plugin, owner, &mut lock)
@@ -361,7 +364,7 @@ pub(super) fn drop_init(plugin: &Plugin, lock: &mut GlobalGuard<LOCK>) -> Option
     let links = plugin.links().as_mut(lock);
     let id = links.id;
     let old_foreign = links.foreign;
-    let (core, init) = links.core.take()?;
+    let Core { tables: core, init } = KBox::into_inner(links.core.take()?);
     let symbols = core.symtab.len();
     let mut held = Held::new(lock);
     let foreign = foreign::replace(old_foreign, plugin.regions(), &core, &mut held);

@@ -160,7 +160,7 @@ pub(super) fn call_exit(plugin: &Plugin) {
         if !plugin.is_quiet() {
             pr_info!("{}: going\n", plugin.name());
         }
-        let (_none, sleepable) = sleepably(|| plugin.exit().call());
+        let (_none, sleepable) = sleepably(|| plugin.exit().and_then(|exit| exit.call()));
         if !sleepable {
             say_atomic(plugin.name(), "exit");
         }
@@ -233,7 +233,8 @@ impl<'a> Leaving<'a> {
         let links = self.plugin.links().as_mut(lock);
         links.unlinked = true;
         let has_handle = links.has_handle;
-        let (core, init) = links.core.take().unzip();
+        let core = links.core.take().map(KBox::into_inner);
+        let (core, init) = core.map(|core| (core.tables, core.init)).unzip();
         self.core = core;
         drop(links.pin.take());
         let foreign = mem::take(&mut links.foreign);
