@@ -48,9 +48,9 @@ struct modreg_debug_symbols {
  * @version: MODREG_DEBUG_VERSION.
  * @size: bytes of this structure; later ones add members at its end.
  * @plugins: address of the list of plugins, a struct list_head, newest first.
- * @node_plugin: in a node of that list: a pointer to the plugin. This and the members
- *	below are offsets in bytes, unless they say otherwise.
- * @plugin_name: in a plugin: its name, a string in an array of @plugin_name_size bytes.
+ * @plugin_node: in a plugin: its node of that list. This and the members below are
+ *	offsets in bytes, unless they say otherwise.
+ * @plugin_name: its name, a string in an array of @plugin_name_size bytes.
  * @plugin_name_size: bytes.
  * @plugin_generation: a u64 that no other plugin has or had.
  * @plugin_state: a u32, enum module_state.
@@ -77,7 +77,7 @@ struct modreg_debug_info {
 	__u32 magic;
 	__u32 version;
 	__u32 size;
-	__u32 node_plugin;
+	__u32 plugin_node;
 	const void *plugins;
 	__u32 plugin_name;
 	__u32 plugin_name_size;

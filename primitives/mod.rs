@@ -17,6 +17,7 @@ pub(crate) mod atomic;
 pub(crate) mod bindings;
 pub(crate) mod borrowed;
 pub(crate) mod callback;
+pub(crate) mod counted_list;
 pub(crate) mod cstr;
 pub(crate) mod debugfs;
 pub(crate) mod debugfs_listing;

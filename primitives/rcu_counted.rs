@@ -66,6 +66,8 @@ pub(crate) type RcuRef<T> = ARef<RcuCounted<T>>;
 ///
 /// - Each instance was allocated by [`RcuCounted::new`], so `T` is [`Send`] and `'static`.
 /// - `refs` is the number of references, and 0 only once `head` was handed to `call_rcu()`.
+/// - `links` belongs to a [`CountedList`](super::counted_list::CountedList). Both pointers are null
+///   before it is on one, and the one back is after it was removed.
 ///
 /// # Examples
 ///
@@ -83,11 +85,14 @@ pub(crate) struct RcuCounted<T> {
     value: T,
     refs: Refcount,
     head: Opaque<bindings::callback_head>,
+    links: Opaque<bindings::list_head>,
 }
 
 impl<T> RcuCounted<T> {
     /// Where the value is.
     pub(crate) const VALUE: usize = offset_of!(Self, value);
+    /// Where its links are.
+    pub(crate) const LINKS: usize = offset_of!(Self, links);
 
     /// Allocates a value with one reference.
     ///
@@ -100,11 +105,12 @@ impl<T> RcuCounted<T> {
     where
         T: Send + 'static,
     {
-        // INVARIANT: `refs` is 1, for the reference that is returned.
+        // INVARIANT: `refs` is 1, for the reference that is returned. `links` is on no list.
         let new = Self {
             value,
             refs: Refcount::new(1),
             head: Opaque::uninit(),
+            links: Opaque::zeroed(),
         };
         let ptr = KBox::into_raw(KBox::new(new, GFP_KERNEL)?);
         // SAFETY: `ptr` comes from a box and is not null. The reference that `refs` counts is the
@@ -114,6 +120,11 @@ impl<T> RcuCounted<T> {
 }
 
 impl<T> RcuCounted<T> {
+    /// Returns the links, for the list.
+    pub(super) fn list_links(&self) -> &Opaque<bindings::list_head> {
+        &self.links
+    }
+
     /// Takes a reference, unless the last one was dropped, as `refcount_inc_not_zero()`.
     ///
     /// Context: Any, NMI included.
@@ -142,10 +153,11 @@ impl<T> Deref for RcuCounted<T> {
     }
 }
 
-// SAFETY: `value` is `Send`, `refs` is atomic, and `head` is used by RCU alone.
+// SAFETY: `value` is `Send`, `refs` is atomic, `head` is used by RCU alone, and `links` under a lock.
 unsafe impl<T: Send> Send for RcuCounted<T> {}
 
-// SAFETY: A shared reference gives access to `value`, which is `Sync`, and to the atomic `refs`.
+// SAFETY: A shared reference gives access to `value`, which is `Sync`, and to the atomic `refs`; to
+// `links` only where its list's lock is held.
 unsafe impl<T: Send + Sync> Sync for RcuCounted<T> {}
 
 // SAFETY: `refs` counts the references, and the value is not freed while it is above 0. By the type

@@ -160,12 +160,11 @@ out:
 
 static int get_plugin(struct plugin *p, ulong node)
 {
-	ulong at, tables, len = info.plugin_name_size;
+	ulong at = node - info.plugin_node, tables, len = info.plugin_name_size;
 
 	if (len > sizeof(p->name) - 1)
 		return doubt("the length of names", len);
-	if (!get(node + info.node_plugin, &at, sizeof(at), "the pointer to a plugin") ||
-	    !get(at + info.plugin_name, p->name, len, "a plugin's name") ||
+	if (!get(at + info.plugin_name, p->name, len, "a plugin's name") ||
 	    !get(at + info.plugin_state, &p->state, sizeof(p->state), "a plugin's state") ||
 	    !get(at + info.plugin_generation, &p->generation, sizeof(p->generation),
 		 "a plugin's generation") ||
@@ -251,7 +250,7 @@ static int read_registry(void)
 	for (n = offsetof(struct modreg_debug_info, plugin_name); n + 4 <= sizeof(info); n += 4)
 		if (*(uint *)((char *)&info + n) > MAX_OFFSET)
 			return doubt("modreg_debug_info", at);
-	if (info.node_plugin > MAX_OFFSET || info.region_base + 8 > info.region_size ||
+	if (info.plugin_node > MAX_OFFSET || info.region_base + 8 > info.region_size ||
 	    info.region_length + 8 > info.region_size || info.region_text >= info.region_size ||
 	    info.region_init >= info.region_size)
 		return doubt("modreg_debug_info", at);

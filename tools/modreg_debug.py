@@ -92,7 +92,7 @@ class Registry:
         if version != VERSION or size < needed:
             raise NoRegistry(f"modreg_debug_info is of version {version}, {size} bytes; known is {VERSION}")
         raw = read(address, needed)
-        self._node_plugin, self._head = struct.unpack_from("<IQ", raw, 12)
+        self._plugin_node, self._head = struct.unpack_from("<IQ", raw, 12)
         self._at = at = dict(zip(FIELDS, struct.unpack_from(f"<{len(FIELDS)}I", raw, 24)))
         form = f"<{len(FORM)}I"
         start = 24 + 4 * len(FIELDS)
@@ -101,7 +101,7 @@ class Registry:
                   and at["region_text"] < at["region_size"] > at["region_init"]
                   and all(f["symbol_name"] + 4 <= f["symbol_size"] >= f["symbol_value"] + 8
                           and f["symbol_type"] < f["symbol_size"] for f in self._forms))
-        most = max([self._node_plugin, *at.values(), *(max(f.values()) for f in self._forms)])
+        most = max([self._plugin_node, *at.values(), *(max(f.values()) for f in self._forms)])
         if most > MAX_OFFSET or not inside:
             raise NoRegistry(f"modreg_debug_info at {address:#x} makes no sense: {at}")
 
@@ -171,7 +171,7 @@ class Registry:
     def _plugin(self, node: int, with_symbols: bool) -> "Optional[Plugin]":
         """The plugin at a node; None if it was removed, and is there for the holder of its handle."""
         at = self._at
-        address = self._number(node + self._node_plugin, "Q", "the pointer to a plugin")
+        address = node - self._plugin_node
         raw = self._bytes(address + at["plugin_name"], at["plugin_name_size"], "the name")
         name = raw.split(b"\0")[0].decode("ascii", "backslashreplace")
         if not name or not name.isprintable():

@@ -7,8 +7,7 @@ use crate::{
         name::Name,
         plugin::{
             list::PLUGINS,
-            Plugin,
-            PluginRef, //
+            Plugin, //
         },
         tables::{
             region::Region,
@@ -24,13 +23,10 @@ use crate::{
     },
     primitives::{
         borrowed::Borrowed,
+        counted_list::CountedList,
         cstr::StrTab,
         rcu::RcuBox,
         rcu_counted::RcuCounted,
-        rculist::{
-            Node,
-            RcuList, //
-        },
         vec::FixedVec, //
     },
 };
@@ -122,8 +118,8 @@ static modreg_debug_info: Constant = Constant(DebugInfo {
     magic: MODREG_DEBUG_MAGIC,
     version: MODREG_DEBUG_VERSION,
     size: size_of::<DebugInfo>() as u32,
-    plugins: RcuList::as_ptr(&PLUGINS),
-    node_plugin: Node::<PluginRef>::VALUE as u32,
+    plugins: CountedList::as_ptr(&PLUGINS),
+    plugin_node: RcuCounted::<Plugin>::LINKS as u32,
     plugin_name: (PLUGIN + Plugin::NAME) as u32,
     plugin_name_size: size_of::<Name>() as u32,
     plugin_generation: (PLUGIN + Plugin::GENERATION) as u32,

@@ -5,7 +5,6 @@
 use super::{
     Flags,
     Plugin,
-    PluginRef,
     State, //
 };
 use crate::{
@@ -15,11 +14,14 @@ use crate::{
         tables::Tables, //
     },
     primitives::{
+        counted_list::{
+            counted_list_head,
+            Listed, //
+        },
         rcu::{
             Held,
             RcuCell, //
         },
-        rculist::rculist_head, //
     },
 };
 use kernel::{
@@ -31,12 +33,16 @@ use kernel::{
     },
 };
 
-rculist_head! {
+impl Listed for Plugin {
+    type Lock = LOCK;
+}
+
+counted_list_head! {
     /// The plugins, newest first.
     ///
     /// A plugin that was removed with its owner stays, without tables, until its handle is released.
     /// Readers pass it by.
-    pub(crate) static PLUGINS: RcuList<PluginRef, LOCK>;
+    pub(crate) static PLUGINS: CountedList<Plugin>;
 }
 
 /// The number of plugins that are registered.

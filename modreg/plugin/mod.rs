@@ -35,7 +35,6 @@ use crate::{
             RcuCounted,
             RcuRef, //
         },
-        rculist::Entry,
         vec::FixedVec, //
     },
 };
@@ -110,8 +109,6 @@ impl Core {
 /// The part of a plugin that the lock protects.
 #[derive(Default)]
 pub(crate) struct Links {
-    /// The plugin's entry on [`PLUGINS`](list::PLUGINS).
-    pub(crate) entry: Option<Entry<PluginRef, LOCK>>,
     /// Whether the plugin was taken from readers.
     pub(crate) unlinked: bool,
     /// Whether the registration has returned, and its handle was not released since.
@@ -167,6 +164,9 @@ pub(crate) struct Plugin {
     links: GlobalLockedBy<Links, LOCK>,
 }
 
+// One byte more would take 64, in the allocator.
+const _: () = assert!(size_of::<RcuCounted<Plugin>>() <= 192);
+
 impl Plugin {
     /// Where the members are that debuggers read.
     pub(crate) const NAME: usize = offset_of!(Self, name);
@@ -206,7 +206,10 @@ impl Plugin {
             state: Atomic::new(State::Coming as u32),
             refs: Atomic::new(0),
             tables: BatchCell::empty(),
-            exit: exit.is_some().then(|| KBox::new(exit, GFP_KERNEL)).transpose()?,
+            exit: exit
+                .is_some()
+                .then(|| KBox::new(exit, GFP_KERNEL))
+                .transpose()?,
             links: GlobalLockedBy::new(Links::default()),
         })
     }

@@ -57,9 +57,12 @@ use crate::{
         index,
         lock::LOCK,
         name::HASH_KEY,
-        plugin::list::{
-            LAST_UNLOADED,
-            PLUGINS, //
+        plugin::{
+            list::{
+                LAST_UNLOADED,
+                PLUGINS, //
+            },
+            PluginRef, //
         },
     },
     primitives::{
@@ -85,7 +88,12 @@ impl Registry {
 
 impl Drop for Registry {
     fn drop(&mut self) {
-        let first = || PLUGINS.iter(&PreemptGuard::new()).next().cloned();
+        let first = || {
+            PLUGINS
+                .iter(&PreemptGuard::new())
+                .next()
+                .map(PluginRef::from)
+        };
         while let Some(plugin) = first() {
             drop(unregister::release(&plugin, &mut LOCK.lock()));
         }

@@ -58,7 +58,6 @@ use crate::{
             RcuBox,
             Retired, //
         },
-        rculist::Node,
         stop_machine::might_stop_machine, //
     },
 };
@@ -66,7 +65,8 @@ use core::mem;
 use kernel::{
     alloc::AllocError,
     prelude::*,
-    sync::GlobalGuard, //
+    sync::GlobalGuard,
+    warn_on, //
 };
 
 /// The refusal of a registration whose owner is being unloaded.
@@ -262,7 +262,6 @@ fn publish(
 ) -> Result<bool, Refusal> {
     let pin = Module::try_pin_this();
     let pin = pin.ok_or(Refusal::new(ENODEV, "modreg is being unloaded"))?;
-    let node = Node::new(plugin.clone())?;
     let mut reservation = Reservation::new(plugin.owner())?;
     trace::plugin_content(plugin, &content.full, content.core.as_ref());
     let symbols = content.full.symtab.len();
@@ -301,7 +300,8 @@ fn publish(
     let foreign = foreign::add(plugin.regions(), &full, &mut held);
     // The index comes last (modelled in tests/litmus/registry-publish.litmus).
     plugin.publish(full, &mut held);
-    let entry = PLUGINS.add(node, &mut held);
+    // It was on no list.
+    warn_on!(!PLUGINS.add(plugin.clone(), &mut held));
     add_count(1, &held);
     let id = index::publish(plugin, symbols, &mut held);
     let Names {
@@ -316,7 +316,6 @@ fn publish(
     });
     trace::plugin_register(plugin, plugin.regions().len(), symbols);
     let links = plugin.links().as_mut(&mut lock);
-    links.entry = Some(entry);
     links.pin = Some(pin);
     links.id = id;
     links.names = linked;

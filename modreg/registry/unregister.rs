@@ -27,18 +27,18 @@ use crate::{
     },
     primitives::{
         callback::sleepably,
+        counted_list::CountedList,
         errno::edeadlk,
         preempt::PreemptGuard,
         rcu::{
             Held,
-            RcuBox,
-            Retired, //
+            RcuBox, //
         },
         rcu_batch::{
             empty_batch,
             Emptied, //
         },
-        rculist::Node,
+        rcu_counted::RcuCounted,
         stop_machine::can_stop_machine,
         vec::push_reserved, //
     },
@@ -112,13 +112,11 @@ pub(crate) fn unregister(plugins: &[PluginRef]) -> Result {
 
 /// Releases the handle of a removed plugin, and unlinks it from the list.
 pub(super) fn release(
-    plugin: &Plugin,
+    plugin: &RcuCounted<Plugin>,
     lock: &mut GlobalGuard<LOCK>,
-) -> Option<Retired<Node<PluginRef>>> {
-    let links = plugin.links().as_mut(lock);
-    links.has_handle = false;
-    let entry = links.entry.take()?;
-    Some(entry.remove(&mut Held::new(lock)))
+) -> Option<PluginRef> {
+    plugin.links().as_mut(lock).has_handle = false;
+    CountedList::remove(plugin, &mut Held::new(lock))
 }
 
 /// Reports why a plugin cannot be removed.

@@ -17,7 +17,8 @@ use self::{
 };
 use crate::primitives::{
     cstr::ThinCStr,
-    module::LentModule, //
+    module::LentModule,
+    rcu::RcuBox, //
 };
 use kernel::prelude::*;
 
@@ -39,6 +40,9 @@ pub(crate) struct Tables {
     /// this version.
     pub(crate) version: u8,
 }
+
+// One byte more would take 32, in the allocator.
+const _: () = assert!(size_of::<RcuBox<Tables>>() <= 96);
 
 /// One symbol of a listing.
 pub(crate) struct Listed<'a> {
