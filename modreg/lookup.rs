@@ -138,7 +138,10 @@ pub(crate) fn get_kallsym(
             symbol,
             next,
         } = NUMBERS.nth(n, which, guard)?;
-        if let Some(found) = plugin.tables(guard).and_then(|tables| tables.listed(symbol)) {
+        if let Some(found) = plugin
+            .tables(guard)
+            .and_then(|tables| tables.listed(symbol))
+        {
             return Some((plugin, found));
         }
         n = next;

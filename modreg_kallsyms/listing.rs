@@ -119,8 +119,9 @@ pub(super) unsafe fn get_kallsym(
     }
     let n = symnum.wrapping_sub(modules_total(symnum));
     // SAFETY: As above; a plugin's name is as long as a module's at most.
-    let err =
-        unsafe { modreg_sys::modreg_get_foreign_kallsym(n, value, letter, name, module_name, exported) };
+    let err = unsafe {
+        modreg_sys::modreg_get_foreign_kallsym(n, value, letter, name, module_name, exported)
+    };
     // SAFETY: As above; the value was written where there is no error.
     if err == 0 && !is_foreign_address(unsafe { *value }) {
         // A plugin with foreign regions may have symbols in its owner's memory, which were listed already.

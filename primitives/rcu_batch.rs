@@ -305,11 +305,11 @@ impl<T: Send + Sync, B: BatchLock> BatchCell<T, B> {
         if emptied.0 != last || tag != MARK | number(last) {
             return None;
         }
+        let ptr = self.exchange(ptr::null_mut())?;
         // SAFETY: By the type invariants, the pointer came from a `KBox` and was owned by the cell.
         // `_held` excludes other writers. The batch was emptied, so by the invariants of `Emptied` no
         // reader uses the value or finds it.
-        self.exchange(ptr::null_mut())
-            .map(|ptr| unsafe { KBox::from_raw(ptr.as_ptr()) })
+        Some(unsafe { KBox::from_raw(ptr.as_ptr()) })
     }
 }
 
