@@ -120,6 +120,7 @@ static const struct {
 	int (*run)(struct seq_buf *out, int argc, char **argv);
 } commands[] = {
 	{ "hooks", run_hooks },
+	{ "longest", run_longest },
 	{ "lookup", run_lookup },
 	{ "plugins", run_plugins },
 	{ "scale", run_scale },
@@ -209,6 +210,7 @@ static void __exit modreg_bench_exit(void)
 {
 	debugfs_remove(dir);
 	hooks_exit();
+	longest_exit();
 	lookup_exit();
 	plugins_exit();
 	scale_exit();

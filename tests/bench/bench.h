@@ -83,6 +83,10 @@ const char *rust_helper_kernel_symbol_name(const struct kernel_symbol *syms,
 int run_hooks(struct seq_buf *out, int argc, char **argv);
 void hooks_exit(void);
 
+/* longest.c */
+int run_longest(struct seq_buf *out, int argc, char **argv);
+void longest_exit(void);
+
 /* lookup.c */
 int run_lookup(struct seq_buf *out, int argc, char **argv);
 void lookup_exit(void);
@@ -98,6 +102,7 @@ int run_scale(struct seq_buf *out, int argc, char **argv);
 void scale_exit(void);
 
 /* writers.c */
+const struct module *find_modreg(void);
 int run_writers(struct seq_buf *out, int argc, char **argv);
 
 /* variants.rs */

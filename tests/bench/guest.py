@@ -314,6 +314,38 @@ def scale():
     ask("scale free")
 
 
+def read_all(path):
+    buffer = bytearray(1 << 16)
+    with open(path, "rb", buffering=0) as file:
+        while file.readinto(buffer):
+            pass
+
+
+def longest():
+    """The longest stretches of each writer and file, with modreg as longest.patch makes it."""
+    insmod(f"{OUT}/modreg_kallsyms.ko", "enabled=1")
+    files = [f"/sys/kernel/debug/modreg/{name}" for name in ("plugins", "kallsyms")]
+    for plugins in 1000, 100000:
+        ask("scale alloc 102000")
+        ask(f"scale add {plugins}")
+        for _ in range(3):
+            for what, work in {
+                "register": lambda: ask(f"scale add {plugins + 1001}"),
+                "replace_symbols": lambda: ask("scale replace 10"),
+                "unregister 1": lambda: ask("scale drop 1"),
+                "unregister 1000": lambda: ask("scale drop 1000"),
+                "debugfs plugins": lambda: read_all(files[0]),
+                "debugfs kallsyms": lambda: read_all(files[1]),
+                "/proc/kallsyms": lambda: read_all("/proc/kallsyms"),
+            }.items():
+                ask("longest begin")
+                work()
+                measure(f"longest end {what.replace(' ', '_')} {plugins}")
+    ask("scale free")
+    with open("/sys/module/modreg_kallsyms/parameters/enabled", "w") as file:
+        file.write("0")
+
+
 def writers():
     repeat(21, 1000)
     for plugins in 0, 1000:
@@ -325,4 +357,4 @@ def writers():
 prepare()
 for part in sys.argv[2:]:
     {"growth": growth, "real": real, "sizes": sizes, "everything": everything, "exports": exports,
-     "hooks": hooks, "scale": scale, "writers": writers}[part]()
+     "hooks": hooks, "longest": longest, "scale": scale, "writers": writers}[part]()

@@ -290,6 +290,29 @@ def scale_rows(guest):
         [512.0] * len(memory), memory, most=1, show=size)
 
 
+def longest_rows():
+    """What keeps other writers, or a processor, waiting. The shortest of three: what else the kernel
+    does meanwhile makes one longer."""
+    guest = ("icount", 1)
+    where = f"{under.get('icount', '')}, an instruction is 1 ns"
+
+    def shortest(what, plugins, side):
+        values = at(guest, f"longest:{what}", plugins, side)
+        return [min(values)] if values else []
+
+    for side, name in (("lock", "the lock held"), ("preempt", "preemption disabled"),
+                       ("stop", "the machine stopped, in the callback")):
+        for what in ("register", "replace_symbols", "unregister 1", "unregister 1000",
+                     "debugfs plugins", "debugfs kallsyms", "/proc/kallsyms"):
+            few, many = (shortest(what.replace(" ", "_"), plugins, side)
+                         for plugins in (1000, 100000))
+            if few == many == [0]:
+                # It takes no lock, or does not stop the machine.
+                continue
+            row(f"longest stretch with {name}: {what}, 100,000 plugins", where, "1,000 plugins",
+                few, many, most=2)
+
+
 def text():
     lines = [f"- {under[kind]}: Linux {kernels[kind]}" for kind in under]
     lines.append(f"- CPUs: the guests' share the {os.cpu_count()} real ones; with more than those, "
@@ -430,6 +453,7 @@ lookup_rows(UM, [(f"as large as {name}", f"modreg_symbols_{symbols}")
 writer_rows()
 scale_rows(STOCK)
 scale_rows(UM)
+longest_rows()
 hook_rows()
 with open(f"{DIR}/table.md", "w") as table:
     table.write(text())

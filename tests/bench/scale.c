@@ -564,6 +564,33 @@ static int run_remove(struct seq_buf *out, unsigned int num, bool watched)
 	return err;
 }
 
+/* In one call. */
+static int run_drop(unsigned int num)
+{
+	struct rnd_state rnd;
+	u64 ns;
+
+	if (num > many.num)
+		return -EINVAL;
+	prandom_seed_state(&rnd, 7);
+	return remove_some(ANY, num, false, &ns, &rnd);
+}
+
+/* All symbols of the newest plugin, as often. */
+static int run_replace(unsigned int num)
+{
+	const unsigned long base = address(many.where[many.tail - 1]);
+	const struct modreg_symbol symbol = { .name = "replaced", .value = base };
+	const struct modreg_plugin_desc desc = { .symbols = &symbol, .num_symbols = 1 };
+	int err = 0;
+
+	if (!many.num || !many.plugins[many.tail - 1])
+		return -EINVAL;
+	while (num-- && !err)
+		err = modreg_replace_symbols(many.plugins[many.tail - 1], &desc);
+	return err;
+}
+
 int run_scale(struct seq_buf *out, int argc, char **argv)
 {
 	unsigned int num = 0;
@@ -591,6 +618,10 @@ int run_scale(struct seq_buf *out, int argc, char **argv)
 		return run_names(out);
 	if (argc == 1 && !strcmp(argv[0], "register"))
 		return run_register(out);
+	if (argc == 2 && !strcmp(argv[0], "drop"))
+		return run_drop(num);
+	if (argc == 2 && !strcmp(argv[0], "replace"))
+		return run_replace(num);
 	if (argc == 2 && !strcmp(argv[0], "remove"))
 		return run_remove(out, num, false);
 	if (argc == 2 && !strcmp(argv[0], "stopped"))

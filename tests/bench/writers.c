@@ -203,7 +203,7 @@ static void empty_section(u64 *seen, u64 *bare)
 	*bare = (ktime_get_ns() - start) / 16;
 }
 
-static const struct module *find_modreg(void)
+const struct module *find_modreg(void)
 {
 	struct module *mod;
 
