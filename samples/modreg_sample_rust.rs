@@ -105,10 +105,10 @@ impl kernel::Module for SampleModule {
                 Region::text(init).init(),
             ])
             .symbols(&[
-                Symbol::new(c"sample_rust_add", sample_rust_add as usize).export_gpl(),
-                Symbol::new(c"sample_rust_peek", sample_rust_peek as usize),
+                Symbol::new(c"sample_rust_add", sample_rust_add as *const () as usize).export_gpl(),
+                Symbol::new(c"sample_rust_peek", sample_rust_peek as *const () as usize),
                 Symbol::new(c"sample_rust_step", step),
-                Symbol::new(c"sample_rust_start", sample_rust_start as usize),
+                Symbol::new(c"sample_rust_start", sample_rust_start as *const () as usize),
             ])
             .exceptions(modreg::exceptions_of(module))
             .params(&[Param::int(c"step", &sample_rust_step.step)])
