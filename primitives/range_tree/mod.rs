@@ -18,21 +18,28 @@
 //! [`MapleTree`]: kernel::maple_tree::MapleTree
 
 mod node;
+mod path;
 
 pub(crate) use self::node::Spares;
 
-use self::node::{
-    Inner,
-    Leaf,
-    Node,
-    NodePtr,
-    Range,
-    Replacement,
-    Spare,
-    View,
-    FREE,
-    INNER,
-    LEAF, //
+use self::{
+    node::{
+        Inner,
+        Leaf,
+        Node,
+        NodePtr,
+        Range,
+        Replacement,
+        Spare,
+        View,
+        FREE,
+        INNER,
+        LEAF, //
+    },
+    path::{
+        Path,
+        LEVELS, //
+    }, //
 };
 use super::{
     atomic::load_acquire,
@@ -75,39 +82,8 @@ use kernel::{
     },
 };
 
-/// Inner nodes on the way to a leaf, at most. A level is added when its root is full, so it takes some 15
-/// times as many insertions as the one before.
-const LEVELS: usize = 8;
-
 /// Nodes for one call of RCU, which takes longer than the rest of an insertion.
 const BATCH: u32 = 16;
-
-/// The inner nodes from the root to a leaf, and the slot taken in each.
-struct Path<'h> {
-    steps: [Option<(&'h Inner, usize)>; LEVELS],
-    len: usize,
-}
-
-impl<'h> Path<'h> {
-    fn new() -> Self {
-        Self {
-            steps: [None; LEVELS],
-            len: 0,
-        }
-    }
-
-    fn push(&mut self, inner: &'h Inner, at: usize) {
-        if let Some(step) = self.steps.get_mut(self.len) {
-            *step = Some((inner, at));
-            self.len += 1;
-        }
-    }
-
-    fn pop(&mut self) -> Option<(&'h Inner, usize)> {
-        self.len = self.len.checked_sub(1)?;
-        self.steps.get_mut(self.len)?.take()
-    }
-}
 
 /// A range of addresses, and the value that it is mapped to.
 pub(crate) struct Found<'a, T> {
