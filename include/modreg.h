@@ -196,7 +196,7 @@ struct modreg_plugin_desc {
  *   @ops; for a region outside of the owner also an address in the user half, or an
  *   exception entry of a type for the kernel's own code
  * * -ENAMETOOLONG - a name is too long
- * * -E2BIG - a count is beyond its limit
+ * * -E2BIG - a count is beyond its limit, or all plugins would have 2^32 symbols
  * * -ERANGE - a symbol or an exception entry lies outside the regions
  * * -EEXIST - the name is taken, or a region overlaps another plugin's or has symbols of
  *   the kernel's own
@@ -425,7 +425,8 @@ int modreg_lookup_symbol_attrs(unsigned long addr, unsigned long *size,
  * @symnum: n, from 0.
  * @value: output: its address.
  * @type: output: letter as in nm(1).
- * @name: output: KSYM_NAME_LEN bytes; empty for ELF's null symbol.
+ * @name: output: KSYM_NAME_LEN bytes; empty for ELF's null symbol, and for one that a
+ *	writer is taking away.
  * @plugin: output: MODREG_NAME_LEN bytes.
  * @exported: output: 1 if the plugin exports it, 0 otherwise.
  *
@@ -447,7 +448,8 @@ int modreg_get_kallsym(unsigned int symnum, unsigned long *value, char *type,
  * @exported: output, as of modreg_get_kallsym().
  *
  * Numbers all symbols of the plugins that have a region outside of their owner's
- * memory, newest plugin first: those that the kernel's own listing lacks.
+ * memory, newest plugin first. Those of their other regions, which the kernel's own
+ * listing has too, are among them.
  *
  * Context: Any, NMI included.
  * Return: As modreg_get_kallsym().

@@ -15,7 +15,6 @@ use crate::{
             },
             by_name::NAMES,
             by_number::{
-                Numbered,
                 Which,
                 NUMBERS, //
             },
@@ -32,7 +31,10 @@ use crate::{
         preempt::PreemptGuard, //
     },
 };
-use core::ffi::CStr;
+use core::{
+    ffi::CStr,
+    mem, //
+};
 use kernel::{
     bindings::exception_table_entry,
     prelude::*, //
@@ -50,18 +52,19 @@ pub(crate) struct Exported<'g> {
 
 /// Returns the exported symbol called `name`, of the newest plugin that has one, as `find_symbol()`.
 ///
-/// One that is for GPL-compatible callers only is skipped without `gplok`, and with `warn` logged.
+/// One that is for GPL-compatible callers only is skipped without `gplok`. With `warn` the first one is
+/// logged.
 ///
 /// Context: Any, NMI included.
 pub(crate) fn find_symbol<'g>(
     name: &'g CStr,
     gplok: bool,
-    warn: bool,
+    mut warn: bool,
     guard: &'g PreemptGuard,
 ) -> Option<Exported<'g>> {
     NAMES.find_export(name, guard, |plugin, value, gpl_only| {
         if gpl_only && !gplok {
-            if warn {
+            if mem::take(&mut warn) {
                 pr_warn!(
                     "{}:{} is for GPL-compatible callers only\n",
                     plugin.name(),
@@ -127,26 +130,14 @@ pub(crate) fn address_lookup_nofault<'g>(
 ///
 /// Context: Any, NMI included.
 pub(crate) fn get_kallsym(
-    mut n: u32,
+    n: u32,
     which: Which,
     guard: &PreemptGuard,
 ) -> Option<(&Plugin, Listed<'_>)> {
-    // A writer may have replaced one plugin's tables, and not changed the numbers yet.
-    for _ in 0..2 {
-        let Numbered {
-            plugin,
-            symbol,
-            next,
-        } = NUMBERS.nth(n, which, guard)?;
-        if let Some(found) = plugin
-            .tables(guard)
-            .and_then(|tables| tables.listed(symbol))
-        {
-            return Some((plugin, found));
-        }
-        n = next;
-    }
-    None
+    let (plugin, i) = NUMBERS.nth(n, which, guard)?;
+    let listed = plugin.tables(guard).and_then(|tables| tables.listed(i));
+    // A writer may have changed the tables, and not the numbers yet.
+    Some((plugin, listed.unwrap_or_else(Listed::nameless)))
 }
 
 /// Returns the address of "plugin:symbol" or "symbol", as `module_kallsyms_lookup_name()`.

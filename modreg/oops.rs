@@ -36,6 +36,9 @@ use kernel::{
 /// The number of plugins that are listed by name.
 const NAMES: usize = 32;
 
+/// The number of elements of the list that are looked at.
+const WALK: usize = 4096;
+
 /// The number of words on the stack that are reported.
 const FRAMES: usize = 32;
 
@@ -45,16 +48,21 @@ const FRAMES: usize = 32;
 pub(crate) fn print_plugins() {
     let guard = PreemptGuard::new();
     pr_info!("Plugins linked in:");
-    let mut listed = 0usize;
-    let plugins = PLUGINS
-        .iter(&guard)
-        .filter_map(|plugin| Some((plugin, plugin.tables(&guard)?)));
-    for (plugin, tables) in plugins.take(NAMES) {
+    let (mut walked, mut listed) = (0usize, 0usize);
+    // The list also has those that were removed and whose handle was not released.
+    for plugin in PLUGINS.iter(&guard).take(WALK) {
+        walked = walked.wrapping_add(1);
+        let Some(tables) = plugin.tables(&guard) else {
+            continue;
+        };
+        if listed == NAMES {
+            break;
+        }
         pr_cont!(" {}{}", plugin.name(), plugin.flags(tables));
         listed = listed.wrapping_add(1);
     }
     let more = count().saturating_sub(listed);
-    if listed == NAMES && more != 0 {
+    if (listed == NAMES || walked == WALK) && more != 0 {
         pr_cont!(" and {} more", more);
     }
     if let Some(last) = LAST_UNLOADED.load(&guard) {

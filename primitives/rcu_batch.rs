@@ -222,7 +222,8 @@ impl<T: Send + Sync, B: BatchLock> BatchCell<T, B> {
     pub(crate) fn load<'g>(&'g self, _guard: &'g PreemptGuard) -> Option<&'g T> {
         let ptr = load_acquire(&self.ptr);
         if ptr.addr() & MARK != 0 {
-            return Self::marked(ptr);
+            // SAFETY: `ptr` was loaded under the guard, which is held during `'g`.
+            return unsafe { Self::marked(ptr) };
         }
         // SAFETY: By the type invariants, `ptr` is valid. It is not freed before the guard is dropped:
         // neither by `Retired`, nor after `empty_batch()`, which waits for the guard.
@@ -230,8 +231,13 @@ impl<T: Send + Sync, B: BatchLock> BatchCell<T, B> {
     }
 
     /// Returns the value of a cell that has [`MARK`], as [`BatchCell::load`].
+    ///
+    /// # Safety
+    ///
+    /// `ptr` must be what a cell had, and the caller must keep preemption disabled from before it was
+    /// loaded until the end of `'g`.
     #[cold]
-    fn marked<'g>(ptr: *mut RcuBox<T>) -> Option<&'g T> {
+    unsafe fn marked<'g>(ptr: *mut RcuBox<T>) -> Option<&'g T> {
         // By the invariants of `Batches`, this reader has seen one batch emptied at most since it
         // loaded `ptr`: another number is that of a batch that was emptied.
         let next = load_relaxed(&B::batches().last).wrapping_add(1);

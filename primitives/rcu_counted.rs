@@ -57,7 +57,7 @@ pub(crate) type RcuRef<T> = ARef<RcuCounted<T>>;
 /// A read-side critical section of RCU, or a region with preemption disabled, that began while there
 /// was a reference may use a pointer to the value, or into it, without a reference.
 ///
-/// The last reference may be dropped in any context. On `PREEMPT_RT` memory must not be freed under
+/// The last reference may be dropped in any context but an NMI. On `PREEMPT_RT` memory must not be freed under
 /// a [`PreemptGuard`] or while the machine is stopped.
 ///
 /// The value comes first, so a pointer to it also is one to this.
@@ -127,7 +127,7 @@ impl<T> RcuCounted<T> {
 
     /// Takes a reference, unless the last one was dropped, as `refcount_inc_not_zero()`.
     ///
-    /// Context: Any, NMI included.
+    /// Context: Any, but NMI, where the reference could not be dropped.
     pub(crate) fn try_ref(&self) -> Option<RcuRef<T>> {
         let refs = self.refs.as_atomic();
         let mut now = refs.load(Relaxed);
@@ -249,7 +249,7 @@ impl<T: Send + Sync, B: GlobalLockBackend> RcuSlot<T, B> {
 
     /// Returns a reference to the value, unless its last one was dropped.
     ///
-    /// Context: Any, NMI included.
+    /// Context: Any, but NMI.
     pub(crate) fn load_ref(&self, _guard: &PreemptGuard) -> Option<RcuRef<T>> {
         // SAFETY: As in `load()`.
         unsafe { load_acquire(&self.ptr).as_ref() }.and_then(RcuCounted::try_ref)

@@ -37,7 +37,10 @@ use crate::{
         preempt::PreemptGuard,
         rcu::Held,
         rcu_counted::RcuCounted,
-        stop_machine::can_stop_machine,
+        stop_machine::{
+            can_stop_machine,
+            might_stop_machine, //
+        },
         vec::push_reserved, //
     },
 };
@@ -460,6 +463,8 @@ export! {
 
     /// See `include/modreg.h`.
     fn modreg_set_hooked(hooked: bool) -> c_int {
+        // A removal stops the machine under the lock.
+        might_stop_machine();
         let mut lock = LOCK.lock();
         match foreign::set_hooked(hooked, &mut Held::new(&mut lock)) {
             Ok(()) => 0,

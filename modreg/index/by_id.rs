@@ -106,7 +106,7 @@ impl Ids {
 
     /// Returns a reference to the plugin with an id.
     ///
-    /// Context: Any, NMI included.
+    /// Context: Any, but NMI.
     pub(super) fn plugin_ref(&self, id: u32, guard: &PreemptGuard) -> Option<PluginRef> {
         self.slots.get(id, guard)?.plugin.load_ref(guard)
     }

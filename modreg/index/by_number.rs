@@ -55,7 +55,8 @@ const MOVES: u32 = 2;
 /// What plugins add up to, in each copy: their number, that of their symbols, and that of the symbols of
 /// plugins with foreign regions.
 ///
-/// More than 2^32 symbols have no numbers: `module_get_kallsym()` could not ask for them.
+/// There are less than 2^32 symbols, as [`Numbers::has_numbers`] tells: `module_get_kallsym()` could not ask
+/// for more.
 pub(crate) struct Sums {
     plugins: [Atomic<u32>; 2],
     symbols: [Atomic<u32>; 2],
@@ -194,18 +195,9 @@ impl Added {
     }
 }
 
-/// A symbol in the numbering.
-pub(crate) struct Numbered<'g> {
-    /// Its plugin.
-    pub(crate) plugin: &'g Plugin,
-    /// Which of the plugin's symbols it is.
-    pub(crate) symbol: u32,
-    /// The number of the next plugin's first symbol.
-    pub(crate) next: u32,
-}
-
 impl Numbers {
-    /// Returns the `n`-th symbol, newest plugin first; [`None`] if there are fewer.
+    /// Returns the plugin that has the `n`-th symbol, newest plugin first, and which of its symbols that
+    /// is; [`None`] if there are fewer.
     ///
     /// Context: Any, NMI included.
     pub(crate) fn nth<'g>(
@@ -213,32 +205,33 @@ impl Numbers {
         n: u32,
         which: Which,
         guard: &'g PreemptGuard,
-    ) -> Option<Numbered<'g>> {
+    ) -> Option<(&'g Plugin, u32)> {
         let part = match which {
             Which::All => SYMBOLS,
             Which::Foreign => FOREIGN,
         };
-        let (id, symbol, left) = self.latch.read(|copy| {
+        let (id, symbol) = self.latch.read(|copy| {
             // Counted from the oldest.
             let number = of(part(&self.totals), copy)
                 .checked_sub(n)?
                 .checked_sub(1)?;
             let (position, before) = self.search(copy, number, part, guard);
-            let left = number.checked_sub(before)?.checked_add(1)?;
-            let symbol = self.plugin(copy, position, part, guard).checked_sub(left)?;
-            Some((self.id(position, guard), symbol, left))
+            let behind = number.checked_sub(before)?.checked_add(1)?;
+            let symbols = self.plugin(copy, position, part, guard);
+            Some((self.id(position, guard), symbols.checked_sub(behind)?))
         })?;
-        Some(Numbered {
-            plugin: IDS.plugin(id, guard)?,
-            symbol,
-            next: n.checked_add(left)?,
-        })
+        Some((IDS.plugin(id, guard)?, symbol))
+    }
+
+    /// Returns whether as many symbols more have numbers.
+    pub(crate) fn has_numbers(&self, symbols: u32, _held: &Held<'_, LOCK>) -> bool {
+        of(SYMBOLS(&self.totals), 0).checked_add(symbols).is_some()
     }
 
     /// Moves a cursor to the plugin behind it, or to the newest if there is no cursor yet, and returns
     /// that plugin.
     ///
-    /// Context: Any, NMI included.
+    /// Context: Any, but NMI.
     pub(crate) fn older(&self, cursor: &mut Option<Cursor>) -> Option<PluginRef> {
         loop {
             let guard = PreemptGuard::new();
@@ -402,7 +395,7 @@ impl Numbers {
     }
 
     /// Adds the newest plugin, which has that many symbols, and foreign regions or not. There must be
-    /// room.
+    /// room and numbers.
     pub(crate) fn publish(
         &self,
         id: u32,

@@ -110,6 +110,11 @@ pub(crate) fn extend(room: Room, held: &mut Held<'_, LOCK>) {
     }
 }
 
+/// Returns whether as many symbols more have numbers.
+pub(crate) fn has_numbers(symbols: u32, held: &Held<'_, LOCK>) -> bool {
+    NUMBERS.has_numbers(symbols, held)
+}
+
 /// Publishes a plugin, which is on the list and has its tables. There must be room.
 ///
 /// Returns the plugin's id.

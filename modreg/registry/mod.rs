@@ -24,7 +24,7 @@
 //! 2. without the lock: call the exit callbacks;
 //! 3. under the lock: mark the tables of the plugins, and prepare the numbers of symbols without them;
 //! 4. under `stop_machine()` too: empty what is marked, which hides the plugins from every lookup, and
-//!    flip to the prepared numbers. These are two stores, however many plugins there are. No reader uses
+//!    flip to the prepared numbers. With the plugin that went last, these are three stores, however many plugins there are. No reader uses
 //!    the tables after that;
 //! 5. under the lock: take the tables out, remove the leftovers from the indexes, and unlink the plugins
 //!    from the list, where readers may still come by: RCU frees them.

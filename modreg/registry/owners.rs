@@ -7,13 +7,17 @@ use super::{
         drop_init,
         say_live, //
     },
-    unregister::remove_now, //
+    unregister::{
+        remove_all_now,
+        remove_now, //
+    }, //
 };
 use crate::{
     modreg::{
         index::by_owner,
         lock::LOCK,
         name::Name,
+        plugin::PluginRef,
         trace, //
     },
     primitives::{
@@ -23,10 +27,14 @@ use crate::{
             ModuleState, //
         },
         notifier::ModuleNotify,
-        rcu::Held, //
+        rcu::Held,
+        vec::push_reserved, //
     },
 };
 use kernel::prelude::*;
+
+/// Plugins that are removed in one stop when their owner is unloaded.
+const BATCH: usize = 256;
 
 /// Makes plugins follow the states of their owners, behind all other callbacks of the module
 /// notifier chain.
@@ -106,13 +114,24 @@ fn go_live(owner: ModuleId) {
 /// wait for what the caller holds, such as the module notifier chain.
 fn remove_all(owner: ModuleId, say: impl Fn(&Name)) {
     loop {
+        let mut plugins: KVVec<PluginRef> =
+            KVVec::with_capacity(BATCH, GFP_KERNEL).unwrap_or_default();
         let lock = LOCK.lock();
-        let plugin = by_owner::next(owner, None, &lock);
-        drop(lock);
-        let Some(plugin) = plugin else {
+        let Some(first) = by_owner::next(owner, None, &lock) else {
             return;
         };
-        say(plugin.name());
-        remove_now(&plugin);
+        let mut last = Some(first.clone());
+        while let Some(plugin) = last.filter(|_| plugins.len() < plugins.capacity()) {
+            last = by_owner::next(owner, Some(&plugin), &lock);
+            push_reserved(&mut plugins, plugin);
+        }
+        drop(lock);
+        if plugins.is_empty() {
+            // There was no memory for more.
+            say(first.name());
+            remove_now(&first);
+        }
+        plugins.iter().for_each(|plugin| say(plugin.name()));
+        remove_all_now(&plugins);
     }
 }

@@ -111,6 +111,7 @@ pub(crate) struct Content {
 /// - `EDEADLK` if called where sleeping is not allowed.
 /// - `ENODEV` if the owner is being unloaded.
 /// - `EEXIST` if the name is taken or a region overlaps another plugin's.
+/// - `E2BIG` if all plugins together would have 2^32 symbols.
 /// - `ENOMEM` if out of memory.
 /// - What `content` or `start` returned.
 ///
@@ -203,8 +204,11 @@ fn hand_out(plugin: &Plugin, owner: &Module) -> bool {
     false
 }
 
-/// Checks a plugin against all others.
-fn check(plugin: &Plugin, held: &Held<'_, LOCK>) -> Result<(), Refusal> {
+/// Checks a plugin with as many symbols against all others.
+fn check(plugin: &Plugin, symbols: u32, held: &Held<'_, LOCK>) -> Result<(), Refusal> {
+    if !index::has_numbers(symbols, held) {
+        return Err(NO_NUMBERS);
+    }
     if is_taken(plugin.name()) {
         return Err(NAME_TAKEN);
     }
@@ -216,6 +220,9 @@ fn check(plugin: &Plugin, held: &Held<'_, LOCK>) -> Result<(), Refusal> {
     }
     Ok(())
 }
+
+/// The refusal of symbols that have no numbers.
+pub(super) const NO_NUMBERS: Refusal = Refusal::new(E2BIG, "all plugins would have 2^32 symbols");
 
 /// The refusal of a name that is taken.
 const NAME_TAKEN: Refusal = Refusal::new(EEXIST, "the name is taken");
@@ -283,7 +290,7 @@ fn publish(
         let mut short = shortage();
         if short.is_none() {
             let mut lock = LOCK.lock();
-            check(plugin, &Held::new(&mut lock))?;
+            check(plugin, symbols, &Held::new(&mut lock))?;
             // Another writer may have used up the room.
             short = shortage();
             let is_enough = has_place(&names) && reservation.is_enough(plugin.owner());

@@ -10,6 +10,7 @@
 //! 3. under the lock: change the numbers of symbols, and unlink the old names;
 //! 4. without the lock: wait for the readers of the old tables.
 
+use super::register::NO_NUMBERS;
 use crate::{
     modreg::{
         error::Refusal,
@@ -36,6 +37,7 @@ use crate::{
             Held,
             RcuBox, //
         },
+        stop_machine::might_stop_machine, //
     },
 };
 use core::mem;
@@ -49,6 +51,7 @@ use kernel::prelude::*;
 ///
 /// - `EDEADLK` if called where sleeping is not allowed.
 /// - `EBUSY` if the plugin is not LIVE.
+/// - `E2BIG` if all plugins together would have 2^32 symbols.
 /// - `ENOMEM` if out of memory.
 /// - What `make` returned.
 ///
@@ -63,6 +66,8 @@ pub(crate) fn replace_symbols(
             "called where sleeping is not allowed",
         ));
     }
+    // A removal stops the machine under the lock.
+    might_stop_machine();
     let mut tables = RcuBox::new(make()?)?;
     let symbols = tables.symtab.len();
     let mut is_large = NAMES.takes_large(symbols);
@@ -74,9 +79,12 @@ pub(crate) fn replace_symbols(
             index::extend(room, &mut Held::new(&mut LOCK.lock()));
             continue;
         }
-        let lock = LOCK.lock();
+        let mut lock = LOCK.lock();
         if plugin.state() != State::Live {
             return Err(Refusal::new(EBUSY, "it is not live"));
+        }
+        if !index::has_numbers(symbols, &Held::new(&mut lock)) {
+            return Err(NO_NUMBERS);
         }
         // Other writers may have used up the room, and the place of a large plugin.
         let id = plugin.links().as_ref(&lock).id;

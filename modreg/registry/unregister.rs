@@ -185,6 +185,19 @@ pub(super) fn remove_now(plugin: &PluginRef) {
     unlink(&mut [Leaving::new(plugin)]);
 }
 
+/// Removes several plugins as [`remove_now`], in one stop if there is memory.
+///
+/// Context: May sleep.
+pub(super) fn remove_all_now(plugins: &[PluginRef]) {
+    let Ok(mut leaving) = KVVec::with_capacity(plugins.len(), GFP_KERNEL) else {
+        return plugins.iter().for_each(remove_now);
+    };
+    for plugin in plugins {
+        push_reserved(&mut leaving, Leaving::new(plugin));
+    }
+    unlink(&mut leaving);
+}
+
 /// A plugin that is being removed.
 struct Leaving<'a> {
     plugin: &'a PluginRef,
@@ -260,7 +273,7 @@ impl<'a> Leaving<'a> {
 ///
 /// Context: May sleep.
 fn unlink(leaving: &mut [Leaving<'_>]) {
-    let last = leaving.last().and_then(|last| {
+    let last = leaving.iter().rev().find_map(|last| {
         let guard = PreemptGuard::new();
         let tables = last.plugin.tables(&guard)?;
         Some(Gone::new(last.plugin, tables))

@@ -57,6 +57,16 @@ pub(crate) struct Listed<'a> {
 }
 
 impl Listed<'_> {
+    /// Returns a symbol without a name, which listings leave out.
+    pub(crate) fn nameless() -> Self {
+        Self {
+            value: 0,
+            letter: b'?',
+            name: c"".into(),
+            exported: false,
+        }
+    }
+
     /// The letter as `/proc/kallsyms` shows it: upper case if the symbol is exported.
     pub(crate) fn shown_letter(&self) -> u8 {
         if self.exported {

@@ -80,6 +80,7 @@ use kernel::{
         },
         GlobalLockBackend, //
     },
+    warn_on, //
 };
 
 /// Nodes for one call of RCU, which takes longer than the rest of an insertion.
@@ -277,14 +278,19 @@ impl<T: Send + Sync, B: GlobalLockBackend> RangeTree<T, B> {
             .map(|range| unsafe { Self::found(range) })
     }
 
+    /// Returns how many spare nodes an insertion takes at most: each level may be split, and a root added.
+    fn need(&self) -> usize {
+        self.levels.load(Relaxed) as usize * 2 + 3
+    }
+
     /// Returns how many spare nodes to allocate for `insertions`.
     ///
     /// Other writers may use spares as long as the lock is not held.
     ///
     /// Context: Any, NMI included.
     pub(crate) fn shortage(&self, insertions: usize) -> usize {
-        // Each level may be split, and a root added.
-        let each = self.levels.load(Relaxed) as usize * 2 + 3;
+        // One of these insertions may add a level for the next.
+        let each = self.need() + 2;
         let missing = insertions
             .saturating_mul(each)
             .saturating_sub(self.num_spares.load(Relaxed));
@@ -382,6 +388,11 @@ impl<T: Send + Sync, B: GlobalLockBackend> RangeTree<T, B> {
         marks: usize,
         held: &mut Held<'_, B>,
     ) {
+        if self.num_spares.load(Relaxed) < self.need() {
+            // Half of a split would be lost.
+            warn_on!(true);
+            return;
+        }
         // INVARIANT: The range owns the reference.
         let value = ARef::into_raw(value).as_ptr().cast::<c_void>();
         let value = value.map_addr(|addr| addr | (marks & MARKS));

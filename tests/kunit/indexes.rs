@@ -94,7 +94,7 @@ pub(super) fn numbers_agree() -> bool {
             .map_or(0, |tables| tables.symtab.len());
         for i in 0..len {
             match NUMBERS.nth(n, Which::All, &guard) {
-                Some(found) if found.symbol == i && core::ptr::eq(found.plugin, &**plugin) => {
+                Some((found, symbol)) if symbol == i && core::ptr::eq(found, &**plugin) => {
                     n += 1;
                 }
                 _ => return false,
