@@ -12,12 +12,11 @@
 
 # Modules loaded before the mirror, modules loaded after it, and modules that come and go.
 before=${before-kvm}
-after=${after-bch ts_bm nls_utf8 crc8}
+after=${after-reed_solomon ts_bm nls_utf8 libarc4}
 churners=(lru_cache notifier_error_inject ts_kmp)
-# On arm64 kvm and crc8 are built in. The debug kernels have only a few of the smallest modules.
+# On arm64 kvm is built in. The debug kernels have only a few of the smallest modules.
 if ! modinfo kvm &> /dev/null; then
 	before=nfs
-	after='bch ts_bm nls_utf8'
 fi
 if ! modinfo nfs &> /dev/null; then
 	before=nls_cp437
