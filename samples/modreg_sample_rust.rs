@@ -108,7 +108,10 @@ impl kernel::Module for SampleModule {
                 Symbol::new(c"sample_rust_add", sample_rust_add as *const () as usize).export_gpl(),
                 Symbol::new(c"sample_rust_peek", sample_rust_peek as *const () as usize),
                 Symbol::new(c"sample_rust_step", step),
-                Symbol::new(c"sample_rust_start", sample_rust_start as *const () as usize),
+                Symbol::new(
+                    c"sample_rust_start",
+                    sample_rust_start as *const () as usize,
+                ),
             ])
             .exceptions(modreg::exceptions_of(module))
             .params(&[Param::int(c"step", &sample_rust_step.step)])
