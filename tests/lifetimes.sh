@@ -55,14 +55,30 @@ own_unregistrations()
 	wait "$runner" && [[ ! $failed ]] && output_is "$n" eval "log | grep -c '^$owner: own: 0\$'"
 }
 
+# stops_once COMMAND...: returns 0 if the command stops the machine once; without a tracer of functions the
+# command is just run
+stops_once()
+{
+	local stops
+	grep -qsw function "$tracing/available_tracers" || { "$@"; return; }
+	echo stop_machine > "$tracing/set_ftrace_filter"
+	echo function > "$tracing/current_tracer"
+	"$@"
+	stops=$(grep -c 'stop_machine <-' "$tracing/trace")
+	echo nop > "$tracing/current_tracer"
+	echo > "$tracing/set_ftrace_filter"
+	[[ $stops -eq 1 ]] || { echo "# stopped $stops times"; return 1; }
+}
+
 load modreg && load test_modreg || ktap_exit_fail_msg "cannot load the modules"
 ktap_print_header
-ktap_set_plan 25
+ktap_set_plan 26
 
 result "owner that is unloaded: plugins of another registrant are registered" \
 	eval "load $owner mode=idle && run_case owners.register"
 log_mark
-result "owner that is unloaded: takes the plugins along" eval "rmmod $owner && empty plugins"
+result "owner that is unloaded: machine is stopped once for its plugins" stops_once rmmod $owner
+result "owner that is unloaded: takes the plugins along" empty plugins
 result "owner that is unloaded: each plugin is logged" output_is "other_a: owner unloaded with the plugin registered, removing it
 other_b: owner unloaded with the plugin registered, removing it" eval 'modreg_log | grep owner | sort'
 result "owner that is unloaded: handles are valid until released" run_case owners.orphans

@@ -107,9 +107,13 @@ test_c: refused, its init failed (-EIO)" run_case writers.stop_fails
 else
 	ktap_test_skip "machine that cannot be stopped: there are no kprobes"
 fi
-result "GPL-only symbol: hidden with a warning" logs_exactly "test_a$coming
+result "GPL-only symbols: hidden with one warning" logs_exactly "test_a$coming
 test_a: live
-test_a:gamma is for GPL-compatible callers only
+test_b$coming
+test_b: live
+test_b:gamma is for GPL-compatible callers only
+test_b: going
+test_b: gone
 test_a: going
 test_a: gone" run_case readers.find_symbol_gpl
 result "taken name, overlapping region: refused" logs_exactly "test_a$coming
