@@ -234,9 +234,31 @@ static ulong find_info(void)
 	return 0;
 }
 
+/* Reads the nodes of the list of plugins, each once. Returns their number. */
+static ulong get_nodes(ulong *nodes)
+{
+	ulong head = (ulong)info.plugins, node = head, mark = 0, n, i;
+
+	for (n = 0; n < MAX_PLUGINS; n++) {
+		if (!get(node, &node, sizeof(node), "the list of plugins") || node == head)
+			return n;
+		nodes[n] = node;
+		/* A broken list may close without the head: Brent's way to notice. */
+		if (n && node == nodes[mark]) {
+			for (i = 0; nodes[i] != nodes[i + n - mark]; i++)
+				;
+			doubt("the list of plugins", node);
+			return i + n - mark;
+		}
+		if (!(n & (n + 1)))
+			mark = n;
+	}
+	return n;
+}
+
 static int read_registry(void)
 {
-	ulong at = find_info(), head, node, n;
+	ulong at = find_info(), *nodes, count, n;
 
 	if (!at) {
 		fprintf(fp, "modreg: not loaded, or the kernel lacks KALLSYMS_ALL\n");
@@ -262,21 +284,16 @@ static int read_registry(void)
 		    form->symbol_type >= form->symbol_size)
 			return doubt("modreg_debug_info", at);
 	}
-	head = (ulong)info.plugins;
-	for (node = head, n = 0; n < MAX_PLUGINS; n++) {
-		struct plugin *more;
-
-		if (!get(node, &node, sizeof(node), "the list of plugins") || node == head)
-			break;
-		more = realloc(plugins, (num_plugins + 1) * sizeof(*plugins));
-		if (!more)
-			return FALSE;
-		plugins = more;
-		memset(&plugins[num_plugins], 0, sizeof(*plugins));
-		if (get_plugin(&plugins[num_plugins], node))
+	nodes = calloc(MAX_PLUGINS, sizeof(*nodes));
+	if (!nodes)
+		return FALSE;
+	count = get_nodes(nodes);
+	plugins = calloc(count + 1, sizeof(*plugins));
+	for (n = 0; plugins && n < count; n++)
+		if (get_plugin(&plugins[num_plugins], nodes[n]))
 			num_plugins++;
-	}
-	return TRUE;
+	free(nodes);
+	return !!plugins;
 }
 
 /* The hashes of names of versions of crash. A name that crash knows tells which one it has. */

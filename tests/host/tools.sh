@@ -1,12 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The tools for users on made-up input, without a guest: what modreg-perf makes of tracepoints.
+# The tools for users on made-up input, without a guest: what modreg-perf makes of tracepoints, and how
+# crash's extension reads a broken list.
 
 # shellcheck source=/dev/null # of the kernel source
 . "$KSFT/kselftest/ktap_helpers.sh"
 
 checkout=$(cd "$(dirname "$0")/../.." && pwd -P)
+work=$OUT/tools
+# As tests/host/debuggers.sh has it.
+crash_headers=/opt/models/usr/include/crash
 
 # result DESCRIPTION COMMAND...
 result()
@@ -66,8 +70,135 @@ follows()
 	END
 }
 
+# build_extension: builds crash's extension
+build_extension()
+{
+	gcc -shared -fPIC -O2 -Wall -Werror -I"$crash_headers" -I"$checkout/include" -o "$work/modreg_crash.so" \
+		"$checkout/tools/modreg_crash.c"
+}
+
+# read_lists: returns 0 if crash's extension reads each plugin of a list once, whichever node follows the last
+read_lists()
+{
+	cat > "$work/lists.c" <<- 'END'
+		/* What the extension needs of crash. */
+		FILE *fp;
+		char *args[MAXARGS];
+		struct kernel_table kernel_table, *kt = &kernel_table;
+		struct symbol_table_data symbol_table_data, *st = &symbol_table_data;
+
+		#define MOST 40
+		#define KERNEL(pointer) ((ulong)(pointer) | 1UL << 63)
+
+		static struct { ulong is_init, symbols, visible; } tables;
+		static ulong no_symbols[8];
+		static struct { ulong node[2], generation, state, tables, regions, num_regions; char name[16]; } made[MOST];
+		static ulong head[2], reads;
+		static struct modreg_debug_info layout = {
+			.magic = MODREG_DEBUG_MAGIC,
+			.version = MODREG_DEBUG_VERSION,
+			.size = sizeof(layout),
+			.plugin_generation = 16,
+			.plugin_state = 24,
+			.plugin_tables = 32,
+			.plugin_regions = 40,
+			.plugin_num_regions = 48,
+			.plugin_name = 56,
+			.plugin_name_size = 16,
+			.tables_symbols = 8,
+			.tables_visible = 16,
+			.region_size = 24,
+			.region_length = 8,
+			.region_text = 16,
+			.region_init = 17,
+			.forms[0 ... 1] = { .symbol_size = 24, .symbol_value = 8, .num = 8, .strings_size = 16 },
+		};
+
+		int readmem(ulonglong addr, int type, void *to, long size, char *what, ulong flags)
+		{
+			if (++reads > 100000) {
+				puts("reads without an end");
+				exit(1);
+			}
+			memcpy(to, (void *)(ulong)(addr & ~(1ULL << 63)), size);
+			return TRUE;
+		}
+
+		int symbol_exists(char *name)
+		{
+			return !strcmp(name, "modreg_debug_info");
+		}
+
+		ulong symbol_value(char *name)
+		{
+			return KERNEL(&layout);
+		}
+
+		long datatype_info(char *type, char *member, struct datatype_member *found)
+		{
+			return -1;
+		}
+
+		void register_extension(struct command_table_entry *table)
+		{
+		}
+
+		/* Makes a list of count plugins. The last leads to plugin number 'next', or to the head. */
+		static void make_list(int count, int next)
+		{
+			int i;
+
+			layout.plugins = (void *)KERNEL(head);
+			tables.symbols = KERNEL(no_symbols);
+			head[0] = KERNEL(count ? made[0].node : head);
+			for (i = 0; i < count; i++) {
+				made[i].node[0] = KERNEL(i + 1 < count ? made[i + 1].node :
+							 next < 0 ? head : made[next].node);
+				made[i].tables = KERNEL(&tables);
+				sprintf(made[i].name, "plugin_%d", i);
+			}
+		}
+
+		/* Before the extension's own, which reads the registry. */
+		static void __attribute__((constructor(101))) prepare(void)
+		{
+			fp = stdout;
+			make_list(0, -1);
+		}
+
+		int main(void)
+		{
+			char *text;
+			size_t size;
+			int count, next, i, bad;
+
+			for (count = 1; count <= MOST; count++) {
+				for (next = -1; next < count; next++) {
+					make_list(count, next);
+					fp = open_memstream(&text, &size);
+					reads = num_plugins = 0;
+					read_registry();
+					fclose(fp);
+					bad = num_plugins != count || (next < 0) != !strstr(text, "the list of plugins");
+					for (i = 0; i < count && !bad; i++)
+						bad = strcmp(plugins[i].name, made[i].name);
+					if (bad) {
+						printf("%d plugins, the last leads to %d: %u found, %s\n", count, next,
+						       num_plugins, size ? text : "no doubt");
+						return 1;
+					}
+				}
+			}
+			return 0;
+		}
+	END
+	gcc -O2 -Wall -Werror -I"$crash_headers" -I"$checkout/include" -include "$checkout/tools/modreg_crash.c" \
+		-o "$work/lists" "$work/lists.c" && "$work/lists"
+}
+
 ktap_print_header
-ktap_set_plan 7
+mkdir -p "$work"
+ktap_set_plan 9
 
 registered='10 5 region
 11 5 symbol load_1
@@ -107,5 +238,14 @@ result "modreg-perf, a registration is refused, for the name is taken: nothing c
 60 5 unregister'
 result "modreg-perf, a symbol has an alias: the first name counts" \
 	follows '0+load_1 60-load_1' 'load_1 alias_1' <<< '60 5 unregister'
+
+if [[ -e $crash_headers/defs.h ]]; then
+	result "crash's extension: builds" build_extension
+	result "crash's extension, lists that close without their head: each plugin is read once" read_lists
+else
+	for what in "builds" "lists that close without their head"; do
+		ktap_test_skip "crash's extension, $what: there are no headers of crash here"
+	done
+fi
 
 ktap_finished
