@@ -10,7 +10,7 @@
  * As tools/modreg_debug.py, it trusts nothing that it reads.
  */
 
-#define X86_64
+/* The machine is the compiler's. -DARM64 says another, for a crash that reads dumps of it. */
 #include <defs.h>
 
 #include <modreg_debug.h>

@@ -21,6 +21,8 @@ from typing import Callable, Iterator, NamedTuple, Optional
 MAGIC = 0x72646F6D
 VERSION = 2
 STATES = {0: "LIVE", 1: "COMING", 2: "GOING"}
+# The e_machine of ELF, by what gdb's names of architectures begin with, up to a colon.
+MACHINES = {"i386": 62, "aarch64": 183}
 # Beyond these, a number is no number of ours.
 MAX_OFFSET = 1 << 12
 MAX_PLUGINS, MAX_REGIONS, MAX_SYMBOLS, MAX_STRINGS = 1 << 20, 1 << 10, 1 << 24, 1 << 30
@@ -298,7 +300,7 @@ def listing(plugins: "list[Plugin]") -> "list[str]":
     return lines
 
 
-def symbol_file(plugins: "list[Plugin]") -> bytes:
+def symbol_file(plugins: "list[Plugin]", machine: int) -> bytes:
     """An ELF file with the symbols of the plugins, and a section without contents for each region."""
     strings, names = bytearray(b"\0"), bytearray(b"\0")
 
@@ -335,8 +337,8 @@ def symbol_file(plugins: "list[Plugin]") -> bytes:
                            len(names), 0, 0, 1, 0)
     body = b"".join(parts)
     body += bytes(-len(body) % 8)
-    # An executable file for x86-64 without segments.
-    header = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\2\1\1", 2, 62, 1, 0, 0, at + len(body), 0,
+    # An executable file without segments.
+    header = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\2\1\1", 2, machine, 1, 0, 0, at + len(body), 0,
                          64, 0, 0, 64, count, count - 1)
     return header + body + b"".join(sections + [symtab, strtab, shstrtab])
 

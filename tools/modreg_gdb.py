@@ -62,6 +62,10 @@ from then on. Call it again when plugins have come or gone."""
             raise gdb.GdbError(f"modreg is not found: {error}") from error
         if not address:
             raise gdb.GdbError("modreg is not loaded, or the kernel keeps no data symbols (KALLSYMS_ALL)")
+        architecture = gdb.selected_inferior().architecture().name()
+        machine = modreg_debug.MACHINES.get(architecture.split(":")[0])
+        if not machine:
+            raise gdb.GdbError(f"modreg does not run on {architecture}")
         try:
             registry = modreg_debug.Registry(read, address)
         except modreg_debug.NoRegistry as error:
@@ -75,7 +79,7 @@ from then on. Call it again when plugins have come or gone."""
         if any(plugin.regions for plugin in plugins):
             handle, self.file = tempfile.mkstemp(prefix="modreg-", suffix=".elf")
             with os.fdopen(handle, "wb") as file:
-                file.write(modreg_debug.symbol_file(plugins))
+                file.write(modreg_debug.symbol_file(plugins, machine))
             gdb.execute(f"add-symbol-file {self.file}", to_string=True)
 
     def forget(self):

@@ -198,7 +198,7 @@ broken()
 		            return bytes(data)
 		        try:
 		            registry = modreg_debug.Registry(damaged, address)
-		            modreg_debug.symbol_file(list(registry.plugins()))
+		            modreg_debug.symbol_file(list(registry.plugins()), 62)
 		            doubted += bool(registry.problems)
 		            silent += not registry.problems
 		        except modreg_debug.NoRegistry:

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The tools for users on made-up input, without a guest: what modreg-perf makes of tracepoints, and how
-# crash's extension reads a broken list.
+# The tools for users on made-up input, without a guest: what modreg-perf makes of tracepoints, for which machine
+# gdb gets symbols, and how crash's extension reads a broken list.
 
 # shellcheck source=/dev/null # of the kernel source
 . "$KSFT/kselftest/ktap_helpers.sh"
@@ -70,10 +70,52 @@ follows()
 	END
 }
 
-# build_extension: builds crash's extension
+# gdb_gets ARCHITECTURE MACHINE: returns 0 if lx-modreg, where gdb has the architecture, adds a file for the machine
+#	MACHINE - as readelf names it
+gdb_gets()
+{
+	rm -f "$work/symbols.elf"
+	python3 -B - "$checkout/tools" "$1" "$work/symbols.elf" <<- 'END'
+		import shutil, sys, types
+
+		tools, architecture, copy = sys.argv[1:]
+		gdb = types.ModuleType("gdb")
+		gdb.Command = type("Command", (), {"__init__": lambda *_: None})
+		gdb.COMMAND_FILES, gdb.STDERR = 0, 2
+		gdb.error = gdb.GdbError = RuntimeError
+		exiting = types.SimpleNamespace(connect=lambda call: None)
+		gdb.events = types.SimpleNamespace(gdb_exiting=exiting)
+		named = types.SimpleNamespace(name=lambda: architecture)
+		gdb.selected_inferior = lambda: types.SimpleNamespace(architecture=lambda: named)
+		gdb.parse_and_eval = lambda text: 1 << 63
+		gdb.write = lambda *_: None
+		gdb.execute = lambda line, **_: line.startswith("add-") and shutil.copy(line.split()[1], copy)
+		sys.modules["gdb"] = gdb
+		sys.path.insert(0, tools)
+		import modreg_debug, modreg_gdb
+
+		class Registry:
+		    problems = []
+		    def __init__(self, read, address):
+		        pass
+		    def plugins(self):
+		        base = 0xffffffffc0000000
+		        return [modreg_debug.Plugin(0, "jit", 1, "LIVE", 0, [modreg_debug.Region(base, 64, True)],
+		                                    [modreg_debug.Symbol(base, 16, "t", "jit_load")])]
+
+		modreg_debug.Registry = Registry
+		modreg_gdb.command.invoke("", False)
+		modreg_gdb.command.forget()
+	END
+	readelf --wide --file-header --symbols "$work/symbols.elf" > "$work/readelf" 2>&1
+	grep -E '^ *Machine:|jit_load|[Ww]arning' "$work/readelf"
+	grep -qE "^ *Machine: +$2\$" "$work/readelf" && grep -qE ' 16 FUNC +GLOBAL .* jit_load$' "$work/readelf"
+}
+
+# build_extension [OPTION...]: builds crash's extension
 build_extension()
 {
-	gcc -shared -fPIC -O2 -Wall -Werror -I"$crash_headers" -I"$checkout/include" -o "$work/modreg_crash.so" \
+	gcc -shared -fPIC -O2 -Wall -Werror "$@" -I"$crash_headers" -I"$checkout/include" -o "$work/modreg_crash.so" \
 		"$checkout/tools/modreg_crash.c"
 }
 
@@ -198,7 +240,7 @@ read_lists()
 
 ktap_print_header
 mkdir -p "$work"
-ktap_set_plan 9
+ktap_set_plan 13
 
 registered='10 5 region
 11 5 symbol load_1
@@ -239,11 +281,24 @@ result "modreg-perf, a registration is refused, for the name is taken: nothing c
 result "modreg-perf, a symbol has an alias: the first name counts" \
 	follows '0+load_1 60-load_1' 'load_1 alias_1' <<< '60 5 unregister'
 
+result "gdb on x86-64: lx-modreg adds a file for it" gdb_gets i386:x86-64 'Advanced Micro Devices X86-64'
+result "gdb on arm64: lx-modreg adds a file for it" gdb_gets aarch64 AArch64
+# shellcheck disable=SC2016 # Python's
+result "gdb itself: has that name of this machine" gdb -nx -batch -ex "python
+import sys
+sys.path.insert(0, '$checkout/tools')
+sys.dont_write_bytecode = True
+import modreg_debug
+name = gdb.selected_inferior().architecture().name()
+print(name)
+gdb.execute('quit %d' % (name.split(':')[0] not in modreg_debug.MACHINES))" "$(command -v gcc)"
+
 if [[ -e $crash_headers/defs.h ]]; then
 	result "crash's extension: builds" build_extension
+	result "crash's extension: builds for a crash that reads dumps of arm64" build_extension -DARM64
 	result "crash's extension, lists that close without their head: each plugin is read once" read_lists
 else
-	for what in "builds" "lists that close without their head"; do
+	for what in "builds" "builds for a crash that reads dumps of arm64" "lists that close without their head"; do
 		ktap_test_skip "crash's extension, $what: there are no headers of crash here"
 	done
 fi
