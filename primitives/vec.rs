@@ -69,6 +69,29 @@ pub(crate) fn with_exact_capacity<T>(capacity: usize) -> Result<KVVec<T>, AllocE
     Ok(unsafe { KVVec::from_raw_parts(ptr, len, capacity) })
 }
 
+/// Creates a vector of `len` times `value`, as [`with_exact_capacity()`].
+///
+/// # Errors
+///
+/// [`AllocError`] if out of memory.
+///
+/// Context: May sleep.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(filled(3, 7)?[..], [7, 7, 7]);
+/// # Ok::<(), Error>(())
+/// ```
+pub(crate) fn filled<T: Copy>(len: usize, value: T) -> Result<KVVec<T>, AllocError> {
+    // `Vec::extend_with()` has a check that the compiler cannot remove here.
+    let mut vec = with_exact_capacity(len)?;
+    for _ in 0..len {
+        push_reserved(&mut vec, value);
+    }
+    Ok(vec)
+}
+
 /// A vector that does not change any more, and whose layout a debugger can know.
 ///
 /// # Invariants

@@ -16,7 +16,10 @@ use super::{
 };
 use crate::primitives::{
     sort::sort_by,
-    vec::with_exact_capacity, //
+    vec::{
+        filled,
+        with_exact_capacity, //
+    },
 };
 use kernel::{
     alloc::AllocError,
@@ -192,12 +195,9 @@ impl Dense {
         let mut this = Self {
             base,
             blocks: with_exact_capacity(num)?,
-            differences: with_exact_capacity(num * BLOCK)?,
-            names: with_exact_capacity(num * BLOCK)?,
+            differences: filled(num * BLOCK, NONE)?,
+            names: filled(num * BLOCK, u32::MAX)?,
         };
-        this.differences
-            .extend_with(num * BLOCK, NONE, GFP_KERNEL)?;
-        this.names.extend_with(num * BLOCK, u32::MAX, GFP_KERNEL)?;
         let mut block = (0, 0);
         // INVARIANT: The addresses ascend, and a block begins where the difference would not fit.
         for c in all {

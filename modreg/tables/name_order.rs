@@ -12,7 +12,7 @@ use crate::{
     modreg::name::hash,
     primitives::{
         cstr::ThinCStr,
-        vec::with_exact_capacity, //
+        vec::filled, //
     },
 };
 use kernel::{
@@ -61,10 +61,8 @@ impl NameOrder {
             hashes.push((hash, symbol), GFP_KERNEL)?;
         }
         let buckets = hashes.len().div_ceil(LOAD).max(1);
-        let mut starts = with_exact_capacity(buckets + 1)?;
-        let mut elements = with_exact_capacity(hashes.len())?;
-        starts.extend_with(buckets + 1, 0_u32, GFP_KERNEL)?;
-        elements.extend_with(hashes.len(), 0_u32, GFP_KERNEL)?;
+        let mut starts = filled(buckets + 1, 0_u32)?;
+        let mut elements = filled(hashes.len(), 0_u32)?;
         for &(hash, _) in &hashes {
             if let Some(count) = starts.get_mut(bucket(hash, buckets)) {
                 *count += 1;
