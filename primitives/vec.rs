@@ -13,7 +13,6 @@ use kernel::{
         AllocError,
         Allocator, //
     },
-    page::PAGE_SIZE,
     prelude::*, //
 };
 
@@ -37,39 +36,7 @@ pub(crate) fn push_reserved<T, A: Allocator>(vec: &mut Vec<T, A>, value: T) {
     kernel::warn_on!(vec.push_within_capacity(value).is_err());
 }
 
-/// Creates an empty vector with that capacity, for a vector that is large and stays.
-///
-/// The kernel rounds the size of a large allocation up to a power of two pages. If that would take much
-/// more, this takes single pages, as `vmalloc()`.
-///
-/// # Errors
-///
-/// [`AllocError`] if out of memory.
-///
-/// Context: May sleep.
-///
-/// # Examples
-///
-/// ```
-/// let mut squares = with_exact_capacity(10_000)?;
-/// squares.push(9, GFP_KERNEL)?;
-/// assert_eq!(squares.first(), Some(&9));
-/// # Ok::<(), Error>(())
-/// ```
-pub(crate) fn with_exact_capacity<T>(capacity: usize) -> Result<KVVec<T>, AllocError> {
-    let size = capacity.saturating_mul(size_of::<T>());
-    let pages = size.div_ceil(PAGE_SIZE);
-    let much = pages.saturating_add(pages / 16);
-    if size <= 2 * PAGE_SIZE || pages.checked_next_power_of_two().is_some_and(|p| p <= much) {
-        return KVVec::with_capacity(capacity, GFP_KERNEL);
-    }
-    let (ptr, len, capacity) = VVec::with_capacity(capacity, GFP_KERNEL)?.into_raw_parts();
-    // SAFETY: These are the parts of a vector, whose ownership it gave up. `KVmalloc` is `kvmalloc()`,
-    // which may take memory from `vmalloc()` itself, and frees either.
-    Ok(unsafe { KVVec::from_raw_parts(ptr, len, capacity) })
-}
-
-/// Creates a vector of `len` times `value`, as [`with_exact_capacity()`].
+/// Creates a vector of `len` times `value`.
 ///
 /// # Errors
 ///
@@ -84,8 +51,8 @@ pub(crate) fn with_exact_capacity<T>(capacity: usize) -> Result<KVVec<T>, AllocE
 /// # Ok::<(), Error>(())
 /// ```
 pub(crate) fn filled<T: Copy>(len: usize, value: T) -> Result<KVVec<T>, AllocError> {
-    // `Vec::extend_with()` has a check that the compiler cannot remove here.
-    let mut vec = with_exact_capacity(len)?;
+    // `Vec::extend_with()` has a check that the compiler does not always remove.
+    let mut vec = KVVec::with_capacity(len, GFP_KERNEL)?;
     for _ in 0..len {
         push_reserved(&mut vec, value);
     }

@@ -16,10 +16,7 @@ use super::{
 };
 use crate::primitives::{
     sort::sort_by,
-    vec::{
-        filled,
-        with_exact_capacity, //
-    },
+    vec::filled, //
 };
 use kernel::{
     alloc::AllocError,
@@ -194,7 +191,7 @@ impl Dense {
 
         let mut this = Self {
             base,
-            blocks: with_exact_capacity(num)?,
+            blocks: KVVec::with_capacity(num, GFP_KERNEL)?,
             differences: filled(num * BLOCK, NONE)?,
             names: filled(num * BLOCK, u32::MAX)?,
         };
@@ -250,8 +247,8 @@ impl Dense {
 impl Sparse {
     fn new(symbols: &Symbols, all: &[Candidate]) -> Result<Self, AllocError> {
         let mut this = Self {
-            values: with_exact_capacity(all.len())?,
-            names: with_exact_capacity(all.len())?,
+            values: KVVec::with_capacity(all.len(), GFP_KERNEL)?,
+            names: KVVec::with_capacity(all.len(), GFP_KERNEL)?,
         };
         for c in all {
             this.values.push(c.value, GFP_KERNEL)?;
