@@ -10,7 +10,7 @@
 //!
 //! A writer takes a logarithmic number of steps for a region, and none under `stop_machine()`.
 //!
-//! It takes the place of the kernel's latched rbtree, which is up to 6 times slower to search, and of
+//! It takes the place of the kernel's latched rbtree, which is up to 4 times slower to search, and of
 //! the maple tree, which is up to 5 times slower (docs/benchmarks.md).
 
 use crate::{
