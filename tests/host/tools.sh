@@ -25,6 +25,16 @@ result()
 	fi
 }
 
+# with_perf PROGRAM [ARGUMENT...]: runs a Python program that has modreg-perf as 'perf'
+with_perf()
+{
+	python3 -B -c "import importlib.machinery, importlib.util, os, signal, struct, subprocess, sys, time
+loader = importlib.machinery.SourceFileLoader('modreg_perf', sys.argv[1])
+perf = importlib.util.module_from_spec(importlib.util.spec_from_loader('modreg_perf', loader))
+loader.exec_module(perf)
+$1" "$checkout/tools/modreg-perf" "${@:2}"
+}
+
 # follows WANTED [BEFORE]: returns 0 if modreg-perf makes WANTED of the events on its input
 #	WANTED - for each change a word: TIME+NAME if a symbol comes, TIME-NAME if it goes
 #	BEFORE - the names of a plugin's symbols that are there before the events
@@ -33,41 +43,85 @@ result()
 # last digit is the symbol's place.
 follows()
 {
-	python3 -B - "$checkout/tools/modreg-perf" "$@" 3<&0 <<- 'END'
-		import importlib.machinery, importlib.util, os, sys
+	local program
+	program=$(
+		cat <<- 'END'
+			def place(name):
+			    return 0xffffffffc0000000 + 16 * int(name[-1])
 
-		loader = importlib.machinery.SourceFileLoader("modreg_perf", sys.argv[1])
-		perf = importlib.util.module_from_spec(importlib.util.spec_from_loader("modreg_perf", loader))
-		loader.exec_module(perf)
+			lines = ["CPU:0 [EVENTS START]"]
+			for line in sys.stdin.read().splitlines():
+			    time, generation, event, *word = line.split()
+			    rest = ""
+			    if event == "symbol":
+			        name, _, init = word[0].partition("/")
+			        flags = 2 if init else 0
+			        rest = f" value={place(name):#x} size=0x10 type=t flags={flags:#x} symbol={name}"
+			    elif event == "region":
+			        rest = f" base={place('0'):#x} size=0x100 flags=0x1"
+			    elif event == "register":
+			        rest = " regions=1 symbols=1"
+			    elif event == "replace":
+			        rest = " symbols=1"
+			    elif event == "state":
+			        rest = f" {word[0]}"
+			    lines.append(f"     a thread-77      [001] .....     0.{int(time):06}: plugin_{event}: "
+			                 f"jit generation={generation}{rest}")
+			before = [("jit", place(name), 16, name) for name in " ".join(sys.argv[3:]).split()]
+			events, lost = perf.ksymbols(before, lines)
+			assert not lost and all((value, size) == (place(name), 16) for _, value, size, name, _ in events), events
+			made = " ".join(f"{time // 1000}{'-' if went else '+'}{name}" for time, _, _, name, went in events)
+			print("wanted:", sys.argv[2], "\nmade:  ", made)
+			sys.exit(made != sys.argv[2])
+		END
+	)
+	with_perf "$program" "$@"
+}
 
-		def place(name):
-		    return 0xffffffffc0000000 + 16 * int(name[-1])
+# records PROGRAM: runs a Python program in which record() records without a kernel
+#
+# The program of perf that it runs writes what 'data' is, if anything, to FILE and ends with STATUS of the environment.
+records()
+{
+	rm -rf "$work/records"
+	mkdir -p "$work/records"
+	cd "$work/records" || return
+	with_perf "
+perf.PERF = './perf'
+perf.present_symbols = perf.present_modules = lambda: []
+perf.kernel_symbols = lambda _: b'symbols'
 
-		lines = ["CPU:0 [EVENTS START]"]
-		for line in os.fdopen(3).read().splitlines():
-		    time, generation, event, *word = line.split()
-		    rest = ""
-		    if event == "symbol":
-		        name, _, init = word[0].partition("/")
-		        flags = 2 if init else 0
-		        rest = f" value={place(name):#x} size=0x10 type=t flags={flags:#x} symbol={name}"
-		    elif event == "region":
-		        rest = f" base={place('0'):#x} size=0x100 flags=0x1"
-		    elif event == "register":
-		        rest = " regions=1 symbols=1"
-		    elif event == "replace":
-		        rest = " symbols=1"
-		    elif event == "state":
-		        rest = f" {word[0]}"
-		    lines.append(f"     a thread-77      [001] .....     0.{int(time):06}: plugin_{event}: "
-		                 f"jit generation={generation}{rest}")
-		before = [("jit", place(name), 16, name) for name in " ".join(sys.argv[3:]).split()]
-		events, lost = perf.ksymbols(before, lines)
-		assert not lost and all((value, size) == (place(name), 16) for _, value, size, name, _ in events), events
-		made = " ".join(f"{time // 1000}{'-' if went else '+'}{name}" for time, _, _, name, went in events)
-		print("wanted:", sys.argv[2], "\nmade:  ", made)
-		sys.exit(made != sys.argv[2])
-	END
+class Follower:
+    def stop(self):
+        open('stopped', 'w').close()
+        return []
+
+perf.Follower = Follower
+
+def recording(record):
+    attr = struct.pack('<40xQ80x2Q', 1 << 18, 0, 0)
+    attr = attr[:24] + struct.pack('<Q', perf.TIME) + attr[32:]
+    return b'PERFILE2' + struct.pack('<12Q', 104, len(attr), 104, len(attr), 104 + len(attr), len(record),
+                                     0, 0, 0, 0, 0, 0) + attr + record
+
+def write(path, data):
+    with open(path, 'wb') as file:
+        file.write(data)
+
+def make_perf(text):
+    write('perf', b'#!/bin/sh\n' + text.encode())
+    os.chmod('perf', 0o700)
+
+def record(*arguments):
+    try:
+        return perf.record(list(arguments))
+    except SystemExit as error:
+        return error.code
+
+sample = struct.pack('<IHHQ', 9, 1, 16, 1000)
+whole = recording(sample)
+write('whole', whole)
+$1"
 }
 
 # gdb_gets ARCHITECTURE MACHINE: returns 0 if lx-modreg, where gdb has the architecture, adds a file for the machine
@@ -240,7 +294,7 @@ read_lists()
 
 ktap_print_header
 mkdir -p "$work"
-ktap_set_plan 13
+ktap_set_plan 17
 
 registered='10 5 region
 11 5 symbol load_1
@@ -280,6 +334,52 @@ result "modreg-perf, a registration is refused, for the name is taken: nothing c
 60 5 unregister'
 result "modreg-perf, a symbol has an alias: the first name counts" \
 	follows '0+load_1 60-load_1' 'load_1 alias_1' <<< '60 5 unregister'
+
+result "modreg-perf, perf writes no file: an old recording stays as it is" records '
+write("perf.data", whole)
+make_perf("exit 7")
+assert record("-e", "none") == 7
+make_perf("cp whole other")
+assert "has not written perf.data" in record("sleep", "1")
+assert open("perf.data", "rb").read() == whole and sorted(os.listdir()) == ["other", "perf", "perf.data", "stopped", "whole"]'
+result "modreg-perf, options as perf reads them: the names go to the file that perf writes" records '
+for words, path in (("-ago new sleep 1", "new"), ("-agonew", "new"), ("--output new", "new"), ("--output=new -a", "new"),
+                    ("-g gcc -o prog x.c", "perf.data"), ("-F 99 -e cycles -o new x", "new"), ("-F99 -ecycles x -o y", "perf.data"),
+                    ("--call-graph dwarf -o new", "new"), ("-a -- x -o y", "perf.data"), ("-I -o new", "new"), ("-o a -o new", "new")):
+    make_perf(f"echo \"$@\" > arguments; cp whole {path}")
+    assert record(*words.split()) == 0, words
+    assert open(f"{path}.kallsyms", "rb").read() == b"symbols", words
+    assert open("arguments").read().split() == ["record", "-o", path, *words.split()], words
+    for name in set(os.listdir()) - {"perf", "whole"}:
+        os.unlink(name)'
+result "modreg-perf, recordings that it cannot add to: refused, and left as they are" records '
+for words in "--threads", "--threads=cpu x", "--kcore", "-z", "-az3", "-e intel_pt// x", "--event=arm_spe_0//", "-o -":
+    make_perf("echo called > called")
+    assert isinstance(record(*words.split()), str) and not os.path.exists("called"), words
+for data, wanted in ((recording(b""), "no records"), (recording(struct.pack("<IHHQ", 71, 0, 16, 64) + bytes(64)), "AUX"),
+                     (recording(struct.pack("<IHHQ", 81, 0, 16, 0)), "compressed"), (whole[:60], "broken"),
+                     (recording(bytes(16)), "broken"), (b"", "not of"), (whole[:-4], "broken")):
+    write("data", data)
+    make_perf("cp data perf.data")
+    code = record("x")
+    assert wanted in str(code) and open("perf.data", "rb").read() == data, (code, wanted)
+os.unlink("perf.data")
+make_perf("mkdir perf.data")
+assert "no file" in record("x")
+assert not os.path.exists("perf.data.kallsyms")'
+result "modreg-perf is ended by a signal: perf writes its file, and nothing is left in tracefs" records '
+make_perf("trap \"cp whole perf.data; kill \\$!; exit 3\" TERM; touch ready; sleep 60 & wait")
+for number in signal.SIGTERM, signal.SIGHUP:
+    child = os.fork()
+    if not child:
+        os._exit(record("x"))
+    while not os.path.exists("ready"):
+        time.sleep(0.05)
+    os.kill(child, number)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
+    assert os.path.exists("perf.data.kallsyms")
+    for name in "stopped", "ready", "perf.data", "perf.data.kallsyms":
+        os.unlink(name)'
 
 result "gdb on x86-64: lx-modreg adds a file for it" gdb_gets i386:x86-64 'Advanced Micro Devices X86-64'
 result "gdb on arm64: lx-modreg adds a file for it" gdb_gets aarch64 AArch64
