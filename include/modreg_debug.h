@@ -15,7 +15,7 @@
 
 /* "modr". Another version shares only the first three members. */
 #define MODREG_DEBUG_MAGIC 0x72646f6d
-#define MODREG_DEBUG_VERSION 2
+#define MODREG_DEBUG_VERSION 3
 
 /**
  * struct modreg_debug_symbols - the layout of a plugin's symbols, in one of their forms
@@ -61,10 +61,10 @@ struct modreg_debug_symbols {
  * @plugin_num_regions: an unsigned long, their number.
  * @tables_is_init: in the tables: a u8, whether the plugin still has its init regions.
  * @tables_symbols: a pointer to the symbols.
- * @tables_visible: a pointer to the numbers of the symbols that readers see; NULL if they
- *	see all.
- * @visible_numbers: in what that leads to: a pointer to an array of u32.
- * @visible_num: an unsigned long, their number.
+ * @tables_orders: a pointer to what the symbols are searched by; NULL if readers see all.
+ * @orders_visible: in what that leads to: a pointer to the numbers of the symbols that readers
+ *	see, an array of u32; NULL if they see all.
+ * @orders_num_visible: an unsigned long, how many these are.
  * @region_size: bytes of a region in the array.
  * @region_base: in a region: an unsigned long, its first address.
  * @region_length: an unsigned long, its bytes.
@@ -89,9 +89,9 @@ struct modreg_debug_info {
 	__u32 plugin_num_regions;
 	__u32 tables_is_init;
 	__u32 tables_symbols;
-	__u32 tables_visible;
-	__u32 visible_numbers;
-	__u32 visible_num;
+	__u32 tables_orders;
+	__u32 orders_visible;
+	__u32 orders_num_visible;
 	__u32 region_size;
 	__u32 region_base;
 	__u32 region_length;

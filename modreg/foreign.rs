@@ -9,6 +9,7 @@ use crate::{
         error::Refusal,
         lock::LOCK,
         tables::{
+            extable::Extable,
             region::Region,
             Tables, //
         },
@@ -109,7 +110,7 @@ pub(crate) fn add(regions: &[Region], tables: &Tables, _held: &mut Held<'_, LOCK
         high.store(high.load(Relaxed).max(end), Relaxed);
         foreign.regions = true;
     }
-    foreign.fixups = tables.has_foreign_entries;
+    foreign.fixups = tables.extable().is_some_and(Extable::is_for_foreign);
     count(foreign, |n, by| n.wrapping_add(by));
     foreign
 }

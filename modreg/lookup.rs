@@ -166,7 +166,10 @@ pub(crate) fn kallsyms_lookup_name(name: &CStr, guard: &PreemptGuard) -> Option<
 ///
 /// Context: Any, NMI included.
 pub(crate) fn search_extables(addr: usize, guard: &PreemptGuard) -> Option<&exception_table_entry> {
-    by_address::find(addr, guard)?.tables.extable.search(addr)
+    by_address::find(addr, guard)?
+        .tables
+        .extable()?
+        .search(addr)
 }
 
 /// Returns whether `addr` lies in a plugin, as `is_module_address()`.

@@ -108,7 +108,7 @@ static int get_regions(struct plugin *p, ulong at, ulong tables)
 static int get_symbols(struct plugin *p, ulong tables)
 {
 	void *table = NULL, *strings = NULL, *letters = NULL, *numbers = NULL;
-	ulong base, number, count, size, visible, many = 0, i, n;
+	ulong base, number, count, size, orders, visible = 0, many = 0, i, n;
 	const struct modreg_debug_symbols *form;
 	int ok = FALSE;
 
@@ -119,15 +119,16 @@ static int get_symbols(struct plugin *p, ulong tables)
 	form = &info.forms[number];
 	if (!get_count(base + form->num, MAX_SYMBOLS, &count, "the symbols") ||
 	    !get_count(base + form->strings_size, MAX_STRINGS, &size, "the names") ||
-	    !get(tables + info.tables_visible, &visible, sizeof(visible), "the numbers"))
+	    !get(tables + info.tables_orders, &orders, sizeof(orders), "the orders") ||
+	    (orders && !get(orders + info.orders_visible, &visible, sizeof(visible), "the numbers")))
 		return FALSE;
 	if (!get_array(base + form->table, count, form->symbol_size, &table, "the symbols") ||
 	    !get_array(base + form->strings, size, 1, &strings, "the names") ||
 	    (form->types && !get_array(base + form->types, count, 1, &letters, "the letters")))
 		goto out;
-	if (visible && (!get_count(visible + info.visible_num, MAX_SYMBOLS, &many, "the numbers") ||
-			!get_array(visible + info.visible_numbers, many, 4, &numbers,
-				   "the numbers")))
+	if (visible && (!get_count(orders + info.orders_num_visible, MAX_SYMBOLS, &many,
+				   "the numbers") ||
+			!get_array(orders + info.orders_visible, many, 4, &numbers, "the numbers")))
 		goto out;
 	p->symbols = calloc((visible ? many : count) + 1, sizeof(*p->symbols));
 	for (i = 0; i < (visible ? many : count); i++) {

@@ -19,7 +19,7 @@ import sys
 from typing import Callable, Iterator, NamedTuple, Optional
 
 MAGIC = 0x72646F6D
-VERSION = 2
+VERSION = 3
 STATES = {0: "LIVE", 1: "COMING", 2: "GOING"}
 # The e_machine of ELF, by what gdb's names of architectures begin with, up to a colon.
 MACHINES = {"i386": 62, "aarch64": 183}
@@ -29,8 +29,8 @@ MAX_PLUGINS, MAX_REGIONS, MAX_SYMBOLS, MAX_STRINGS = 1 << 20, 1 << 10, 1 << 24, 
 
 FIELDS = (
     "plugin_name plugin_name_size plugin_generation plugin_state plugin_references plugin_tables "
-    "plugin_regions plugin_num_regions tables_is_init tables_symbols tables_visible "
-    "visible_numbers visible_num "
+    "plugin_regions plugin_num_regions tables_is_init tables_symbols tables_orders "
+    "orders_visible orders_num_visible "
     "region_size region_base region_length region_text region_init symbols_form"
 ).split()
 FORM = "table num strings strings_size types symbol_size symbol_name symbol_value symbol_type".split()
@@ -231,10 +231,10 @@ class Registry:
             letters = table[form["symbol_type"]::form["symbol_size"]]
 
         numbers = range(count)
-        visible = self._number(tables + at["tables_visible"], "Q", "the pointer to the numbers")
-        if visible:
-            many = self._count(visible + at["visible_num"], MAX_SYMBOLS, "the numbers")
-            where = self._number(visible + at["visible_numbers"], "Q", "the pointer to the numbers")
+        orders = self._number(tables + at["tables_orders"], "Q", "the pointer to the orders")
+        where = orders and self._number(orders + at["orders_visible"], "Q", "the pointer to the numbers")
+        if where:
+            many = self._count(orders + at["orders_num_visible"], MAX_SYMBOLS, "the numbers")
             raw = self._bytes(where, 4 * many, "the numbers")
             numbers = [n for n, in struct.iter_unpack("<I", raw) if n < count]
 

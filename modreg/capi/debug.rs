@@ -17,7 +17,10 @@ use crate::{
                 Lent,
                 Symbols, //
             },
-            symtab::Symtab,
+            symtab::{
+                Orders,
+                Symtab, //
+            },
             Tables, //
         },
     },
@@ -130,9 +133,9 @@ static modreg_debug_info: Constant = Constant(DebugInfo {
     plugin_num_regions: (PLUGIN + Plugin::REGIONS + FixedVec::<Region>::LEN) as u32,
     tables_is_init: (TABLES + offset_of!(Tables, is_init)) as u32,
     tables_symbols: (SYMTAB + Symtab::SYMBOLS) as u32,
-    tables_visible: (SYMTAB + Symtab::VISIBLE) as u32,
-    visible_numbers: FixedVec::<u32>::PTR as u32,
-    visible_num: FixedVec::<u32>::LEN as u32,
+    tables_orders: (SYMTAB + Symtab::ORDERS) as u32,
+    orders_visible: (Orders::VISIBLE + FixedVec::<u32>::PTR) as u32,
+    orders_num_visible: (Orders::VISIBLE + FixedVec::<u32>::LEN) as u32,
     region_size: size_of::<Region>() as u32,
     region_base: offset_of!(Region, base) as u32,
     region_length: offset_of!(Region, size) as u32,

@@ -204,20 +204,12 @@ unsafe fn content(desc: &modreg_plugin_desc, owner: &Module) -> Result<Content, 
         // until the plugin is unregistered, as documented for `struct modreg_plugin_desc`. The
         // owner's GOING event takes the tables away from readers.
         let (extable, owner) = unsafe { (extable(desc, &regions, is_init)?, owner.lend()) };
-        let (extable, has_foreign_entries) = extable;
         let visible = match is_init {
             true => &regions[..],
             false => core,
         };
-        Ok::<_, Refusal>(Tables {
-            owner,
-            symtab: Symtab::new(symbols.clone(), visible, hidden)?,
-            exports,
-            extable,
-            has_foreign_entries,
-            is_init,
-            version: is_init.into(),
-        })
+        let symtab = Symtab::new(symbols.clone(), visible, hidden)?;
+        Ok::<_, Refusal>(Tables::new(owner, symtab, exports, extable, is_init)?)
     };
     let full = tables(&[], !hidden.is_empty())?;
     let core = match hidden {
@@ -236,7 +228,7 @@ fn exports_of(
     symbols: &Arc<Symbols>,
     marked: &[Export],
     hidden: &[Region],
-) -> Result<Option<KBox<Exports>>, AllocError> {
+) -> Result<Option<Exports>, AllocError> {
     let mut seen = KVVec::new();
     for export in marked {
         let value = symbols.value(export.symbol);
@@ -247,8 +239,7 @@ fn exports_of(
     if seen.is_empty() {
         return Ok(None);
     }
-    let exports = Exports::marked(symbols.clone(), seen);
-    Ok(Some(KBox::new(exports, GFP_KERNEL)?))
+    Ok(Some(Exports::marked(symbols.clone(), seen)))
 }
 
 /// Replaces the symbols and exception entries of a plugin by those of `desc`.
@@ -285,7 +276,7 @@ pub(super) unsafe fn replace_symbols(
         let guard = PreemptGuard::new();
         let tables = plugin.tables(&guard);
         let tables = tables.ok_or(Refusal::new(EBUSY, "it is not live"))?;
-        if let Some(Exports::Kernel(_)) = tables.exports.as_deref() {
+        if let Some(Exports::Kernel(_)) = tables.exports() {
             return Err(Refusal::new(EINVAL, "the symbols are those of a module"));
         }
         // SAFETY: The owner's GOING event takes the tables away from readers.
@@ -296,16 +287,10 @@ pub(super) unsafe fn replace_symbols(
         // SAFETY: `desc.extable` is null or has `desc.num_exentries` elements, which do not change until
         // they are replaced or the plugin is unregistered, as documented for
         // `modreg_replace_symbols()`.
-        let (extable, has_foreign_entries) = unsafe { extable(desc, core, false) }?;
-        Ok(Tables {
-            owner,
-            symtab: Symtab::new(symbols.clone(), core, &[])?,
-            exports: exports_of(&symbols, &exports, &[])?,
-            extable,
-            has_foreign_entries,
-            is_init: false,
-            version: 0,
-        })
+        let extable = unsafe { extable(desc, core, false) }?;
+        let symtab = Symtab::new(symbols.clone(), core, &[])?;
+        let exports = exports_of(&symbols, &exports, &[])?;
+        Ok(Tables::new(owner, symtab, exports, extable, false)?)
     };
     registry::replace_symbols(plugin, make)
 }
@@ -538,7 +523,7 @@ unsafe fn extable(
     desc: &modreg_plugin_desc,
     regions: &[Region],
     is_init: bool,
-) -> Result<(Extable, bool), Refusal> {
+) -> Result<Extable, Refusal> {
     // SAFETY: By the safety requirements `desc.extable` is null or has `desc.num_exentries` elements
     // that do not change while readers use them.
     let entries: Borrowed<exception_table_entry> = unsafe {

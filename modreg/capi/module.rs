@@ -175,16 +175,10 @@ unsafe fn tables(module: &Module, with_init: bool) -> Result<Tables, Refusal> {
     // SAFETY: The module's GOING event takes the tables away from readers.
     let (owner, ksymtab, extable) = unsafe { (module.lend(), module.ksymtab(), module.extable()) };
     let all = self::regions(module, true)?;
-    let (extable, has_foreign_entries) = Extable::new(extable, &all, with_init)?;
-    Ok(Tables {
-        owner,
-        symtab: Symtab::new(symbols, &regions, &[])?,
-        exports: Some(KBox::new(Exports::Kernel(ksymtab), GFP_KERNEL)?),
-        extable,
-        has_foreign_entries,
-        is_init: with_init,
-        version: with_init.into(),
-    })
+    let extable = Extable::new(extable, &all, with_init)?;
+    let symtab = Symtab::new(symbols, &regions, &[])?;
+    let exports = Some(Exports::Kernel(ksymtab));
+    Ok(Tables::new(owner, symtab, exports, extable, with_init)?)
 }
 
 /// Returns the size of a module's string table, which the kernel does not keep.

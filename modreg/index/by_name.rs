@@ -285,7 +285,7 @@ impl Names {
             self.find_map(hash, since, guard, |_, plugin, tables, item| {
                 let export = item.checked_sub(tables.symtab.symbols().len())?;
                 let export = export.checked_sub(1)?;
-                let exports = tables.exports.as_ref()?;
+                let exports = tables.exports()?;
                 if exports.name(export)?.cmp(name.into()).is_ne() {
                     return None;
                 }

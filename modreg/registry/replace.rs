@@ -105,7 +105,8 @@ pub(crate) fn replace_symbols(
         .map_or(0, |old| 1_u8.wrapping_sub(old.version));
     let had_entries = plugin
         .tables_held(&held)
-        .is_some_and(|old| !old.extable.is_empty());
+        .and_then(Tables::extable)
+        .is_some_and(|old| !old.is_empty());
     let foreign = foreign::replace(old_foreign, plugin.regions(), &tables, &mut held);
     let linked = index::publish_names(id, &names, tables.version, is_large, &mut held);
     let old = index::exchange(&mut held, |held| plugin.replace_tables(tables, held));

@@ -36,13 +36,14 @@ const NONE: u16 = u16::MAX;
 ///
 /// Only symbols that an address can resolve to, as in `find_kallsyms_symbol()`.
 pub(super) enum AddressOrder {
-    /// Bit `i` is set for symbol `i`.
-    Few(u32),
     /// Addresses that lie near each other.
-    Dense(KBox<Dense>),
+    Dense(Dense),
     /// Other addresses.
-    Sparse(KBox<Sparse>),
+    Sparse(Sparse),
 }
+
+/// Symbols that are searched without an order: bit `i` is set for symbol `i`.
+pub(super) struct Few(u32);
 
 /// # Invariants
 ///
@@ -82,12 +83,62 @@ struct Candidate {
     symbol: u32,
 }
 
-impl AddressOrder {
-    /// Creates an order without symbols.
-    pub(super) const fn empty() -> Self {
-        Self::Few(0)
+/// Returns those of `visible` that an address in `regions` can resolve to.
+fn resolving<'a>(
+    symbols: &'a Symbols,
+    visible: impl Iterator<Item = u32> + 'a,
+    regions: &'a [Region],
+) -> impl Iterator<Item = u32> + 'a {
+    visible.filter(|&i| {
+        let name = symbols.name(i);
+        symbols.is_defined(i)
+            && !name.is_empty()
+            && !name.is_mapping_symbol()
+            && regions.iter().any(|r| r.contains(symbols.value(i)))
+    })
+}
+
+impl Few {
+    /// No symbols.
+    pub(super) const NONE: Self = Self(0);
+
+    /// Takes those of `visible` that lie in `regions`. Returns [`None`] if `symbols` want an order.
+    pub(super) fn new(
+        symbols: &Symbols,
+        visible: impl Iterator<Item = u32>,
+        regions: &[Region],
+    ) -> Option<Self> {
+        // Lent symbols are not looked at, since in a report on an oops they may be gone.
+        let are_few = symbols.len() <= FEW && matches!(symbols, Symbols::Copied(_));
+        are_few.then(|| {
+            let bits = resolving(symbols, visible, regions).map(|i| 1 << i);
+            Self(bits.fold(0, |mask, bit: u32| mask | bit))
+        })
     }
 
+    /// Returns the last symbol at or below `addr`.
+    ///
+    /// Context: Any, NMI included.
+    pub(super) fn nearest(&self, symbols: &Symbols, addr: usize) -> Option<Nearest> {
+        let (mut at, mut next) = (None, None);
+        for i in (0..symbols.len().min(FEW)).filter(|i| self.0 & (1 << i) != 0) {
+            let value = symbols.value(i);
+            if value > addr {
+                next = Some(next.map_or(value, |next: usize| next.min(value)));
+            } else if at.is_none_or(|(best, _)| value > best) {
+                at = Some((value, i));
+            }
+        }
+        let (value, i) = at?;
+        Some(Nearest {
+            value,
+            name: symbols.name_offset(i),
+            next,
+        })
+    }
+}
+
+impl AddressOrder {
     /// Orders those of `visible` that lie in `regions`.
     ///
     /// Takes a number of steps in the order of `n * log(n)`.
@@ -98,21 +149,8 @@ impl AddressOrder {
         visible: impl Iterator<Item = u32>,
         regions: &[Region],
     ) -> Result<Self, AllocError> {
-        let resolves = |i: u32| {
-            let name = symbols.name(i);
-            symbols.is_defined(i)
-                && !name.is_empty()
-                && !name.is_mapping_symbol()
-                && regions.iter().any(|r| r.contains(symbols.value(i)))
-        };
-        // Lent symbols are not looked at, since in a report on an oops they may be gone.
-        if symbols.len() <= FEW && matches!(symbols, Symbols::Copied(_)) {
-            let bits = visible.filter(|&i| resolves(i)).map(|i| 1 << i);
-            return Ok(Self::Few(bits.fold(0, |mask, bit: u32| mask | bit)));
-        }
-
         let mut all = KVVec::new();
-        for symbol in visible.filter(|&i| resolves(i)) {
+        for symbol in resolving(symbols, visible, regions) {
             let value = symbols.value(symbol);
             all.push(Candidate { value, symbol }, GFP_KERNEL)?;
         }
@@ -129,45 +167,22 @@ impl AddressOrder {
         }
         drop(all);
 
-        match Dense::new(symbols, &distinct)? {
-            Some(dense) => Ok(Self::Dense(KBox::new(dense, GFP_KERNEL)?)),
-            None => {
-                let sparse = Sparse::new(symbols, &distinct)?;
-                Ok(Self::Sparse(KBox::new(sparse, GFP_KERNEL)?))
-            }
-        }
+        Ok(match Dense::new(symbols, &distinct)? {
+            Some(dense) => Self::Dense(dense),
+            None => Self::Sparse(Sparse::new(symbols, &distinct)?),
+        })
     }
 
     /// Returns the last symbol at or below `addr`.
     ///
     /// Context: Any, NMI included.
     #[inline]
-    pub(super) fn nearest(&self, symbols: &Symbols, addr: usize) -> Option<Nearest> {
+    pub(super) fn nearest(&self, addr: usize) -> Option<Nearest> {
         match self {
-            Self::Few(mask) => few(*mask, symbols, addr),
             Self::Dense(dense) => dense.nearest(addr),
             Self::Sparse(sparse) => sparse.nearest(addr),
         }
     }
-}
-
-/// Returns the last symbol at or below `addr` among those of `mask`.
-fn few(mask: u32, symbols: &Symbols, addr: usize) -> Option<Nearest> {
-    let (mut at, mut next) = (None, None);
-    for i in (0..symbols.len().min(FEW)).filter(|i| mask & (1 << i) != 0) {
-        let value = symbols.value(i);
-        if value > addr {
-            next = Some(next.map_or(value, |next: usize| next.min(value)));
-        } else if at.is_none_or(|(best, _)| value > best) {
-            at = Some((value, i));
-        }
-    }
-    let (value, i) = at?;
-    Some(Nearest {
-        value,
-        name: symbols.name_offset(i),
-        next,
-    })
 }
 
 impl Dense {

@@ -25,15 +25,17 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// Sorted by the address of the instruction.
+/// - `entries` are sorted by the address of the instruction.
+/// - `is_for_foreign` tells whether one of them is for a foreign region that the plugin has.
 pub(crate) struct Extable {
     entries: Borrowed<exception_table_entry>,
+    is_for_foreign: bool,
 }
 
 impl Extable {
     /// Checks a table and takes it.
     ///
-    /// Returns too whether an entry is for a foreign region; with `is_init`, for an init region too.
+    /// With `is_init`, the plugin has its init regions.
     ///
     /// # Errors
     ///
@@ -47,7 +49,7 @@ impl Extable {
         entries: Borrowed<exception_table_entry>,
         regions: &[Region],
         is_init: bool,
-    ) -> Result<(Self, bool), Refusal> {
+    ) -> Result<Self, Refusal> {
         let (mut last, mut is_for_foreign) = (0, false);
         for entry in entries.iter() {
             let insn = ex_to_insn(entry);
@@ -79,12 +81,20 @@ impl Extable {
             }
         }
         // INVARIANT: Checked above.
-        Ok((Self { entries }, is_for_foreign))
+        Ok(Self {
+            entries,
+            is_for_foreign,
+        })
     }
 
     /// Returns whether there are entries.
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// Returns whether an entry is for a foreign region.
+    pub(crate) fn is_for_foreign(&self) -> bool {
+        self.is_for_foreign
     }
 
     /// The entry for the instruction at `addr`, as `search_extable()`. Logarithmic; from any

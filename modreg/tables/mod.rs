@@ -20,7 +20,10 @@ use crate::primitives::{
     module::LentModule,
     rcu::RcuBox, //
 };
-use kernel::prelude::*;
+use kernel::{
+    alloc::AllocError,
+    prelude::*, //
+};
 
 /// All that readers find in one plugin, which is replaced as a whole.
 pub(crate) struct Tables {
@@ -28,12 +31,8 @@ pub(crate) struct Tables {
     pub(crate) owner: LentModule,
     /// Its symbols.
     pub(crate) symtab: Symtab,
-    /// Its exported symbols; [`None`] if it has none.
-    pub(crate) exports: Option<KBox<Exports>>,
-    /// Its exception entries.
-    pub(crate) extable: Extable,
-    /// Whether an exception entry is for a foreign region that the plugin has with these tables.
-    pub(crate) has_foreign_entries: bool,
+    /// Exports and exception entries; [`None`] if it has neither.
+    others: Option<KBox<Others>>,
     /// Whether these are those until the plugin is LIVE.
     pub(crate) is_init: bool,
     /// 0 or 1; other than that of the tables before. Names of these tables count while the plugin has
@@ -42,7 +41,13 @@ pub(crate) struct Tables {
 }
 
 // One byte more would take 32, in the allocator.
-const _: () = assert!(size_of::<RcuBox<Tables>>() <= 96);
+const _: () = assert!(size_of::<RcuBox<Tables>>() <= 64);
+
+/// What most plugins have none of.
+struct Others {
+    exports: Option<Exports>,
+    extable: Extable,
+}
 
 /// One symbol of a listing.
 pub(crate) struct Listed<'a> {
@@ -78,8 +83,48 @@ impl Listed<'_> {
 }
 
 impl Tables {
+    /// Creates tables with these contents; with `is_init`, those until the plugin is LIVE.
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError`] if out of memory.
+    ///
+    /// Context: May sleep.
+    pub(crate) fn new(
+        owner: LentModule,
+        symtab: Symtab,
+        exports: Option<Exports>,
+        extable: Extable,
+        is_init: bool,
+    ) -> Result<Self, AllocError> {
+        let others = (exports.is_some() || !extable.is_empty())
+            .then(|| KBox::new(Others { exports, extable }, GFP_KERNEL))
+            .transpose()?;
+        Ok(Self {
+            owner,
+            symtab,
+            others,
+            is_init,
+            version: is_init.into(),
+        })
+    }
+
+    /// Returns the exported symbols; [`None`] if there are none.
+    ///
+    /// Context: Any, NMI included.
+    pub(crate) fn exports(&self) -> Option<&Exports> {
+        self.others.as_ref()?.exports.as_ref()
+    }
+
+    /// Returns the exception entries; [`None`] if there are none.
+    ///
+    /// Context: Any, NMI included.
+    pub(crate) fn extable(&self) -> Option<&Extable> {
+        self.others.as_ref().map(|others| &others.extable)
+    }
+
     fn is_exported(&self, name: ThinCStr<'_>, value: usize) -> bool {
-        let found = self.exports.as_ref().and_then(|e| e.find(name));
+        let found = self.exports().and_then(|e| e.find(name));
         found.is_some_and(|(v, _)| v == value)
     }
 

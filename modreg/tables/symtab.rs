@@ -10,6 +10,7 @@
 use super::{
     address_order::{
         AddressOrder,
+        Few,
         Nearest, //
     },
     name_order::NameOrder,
@@ -44,20 +45,42 @@ pub(crate) struct Found<'a> {
 ///
 /// # Invariants
 ///
-/// - `visible` has the symbols that readers see, in ascending order; it is [`None`] if these are all.
-/// - `by_name` has those among them that are defined and have a name. It is [`None`] if there are at
-///   most [`FEW`] symbols.
+/// - `few` has the symbols that an address resolves to, if `orders` has none of them.
+/// - There are `orders` unless all members of these would be [`None`].
 pub(crate) struct Symtab {
     symbols: Arc<Symbols>,
-    visible: Option<KBox<FixedVec<u32>>>,
-    by_address: AddressOrder,
-    by_name: Option<KBox<NameOrder>>,
+    few: Few,
+    orders: Option<KBox<Orders>>,
 }
+
+/// What only plugins have that have many symbols, or symbols that readers do not see.
+///
+/// # Invariants
+///
+/// - `visible` has the symbols that readers see, in ascending order; it is [`None`] if these are all.
+/// - `by_address` has those among them that an address resolves to. It is [`None`] if they are searched
+///   without an order.
+/// - `by_name` has those among them that are defined and have a name. It is [`None`] if there are at
+///   most [`FEW`] symbols.
+#[derive(Default)]
+pub(crate) struct Orders {
+    visible: Option<FixedVec<u32>>,
+    by_address: Option<AddressOrder>,
+    by_name: Option<NameOrder>,
+}
+
+impl Orders {
+    /// Where the numbers are that debuggers read.
+    pub(crate) const VISIBLE: usize = offset_of!(Self, visible);
+}
+
+// So its pointer is null if it is `None`.
+const _: () = assert!(size_of::<Option<FixedVec<u32>>>() == size_of::<FixedVec<u32>>());
 
 impl Symtab {
     /// Where the members are that debuggers read.
     pub(crate) const SYMBOLS: usize = offset_of!(Self, symbols);
-    pub(crate) const VISIBLE: usize = offset_of!(Self, visible);
+    pub(crate) const ORDERS: usize = offset_of!(Self, orders);
 
     /// Orders those `symbols` that do not lie in `hidden`; addresses in `regions` resolve to them.
     ///
@@ -69,8 +92,14 @@ impl Symtab {
         regions: &[Region],
         hidden: &[Region],
     ) -> Result<Self, AllocError> {
-        let mut visible = None;
+        // INVARIANT: Readers see all symbols, or the others are hidden here. The orders are added below.
+        let mut this = Self {
+            symbols,
+            few: Few::NONE,
+            orders: None,
+        };
         if !hidden.is_empty() {
+            let symbols = &this.symbols;
             let is_hidden = |i: u32| {
                 let value = symbols.value(i);
                 symbols.is_defined(i) && hidden.iter().any(|r| r.contains(value))
@@ -79,21 +108,34 @@ impl Symtab {
             for i in (0..symbols.len()).filter(|&i| !is_hidden(i)) {
                 list.push(i, GFP_KERNEL)?;
             }
-            visible = Some(KBox::new(list.into(), GFP_KERNEL)?);
+            this.orders_mut()?.visible = Some(list.into());
         }
-        // INVARIANT: The orders are added below.
-        let mut this = Self {
-            symbols,
-            visible,
-            by_address: AddressOrder::empty(),
-            by_name: None,
-        };
-        this.by_address = AddressOrder::new(&this.symbols, this.visible(), regions)?;
+        match Few::new(&this.symbols, this.visible(), regions) {
+            Some(few) => this.few = few,
+            None => {
+                let by_address = AddressOrder::new(&this.symbols, this.visible(), regions)?;
+                this.orders_mut()?.by_address = Some(by_address);
+            }
+        }
         if this.len() > FEW {
             let by_name = NameOrder::new(&this.symbols, this.named())?;
-            this.by_name = Some(KBox::new(by_name, GFP_KERNEL)?);
+            this.orders_mut()?.by_name = Some(by_name);
         }
         Ok(this)
+    }
+
+    /// Returns the orders, of which there may be none yet.
+    fn orders_mut(&mut self) -> Result<&mut Orders, AllocError> {
+        let orders = match self.orders.take() {
+            Some(orders) => orders,
+            None => KBox::new(Orders::default(), GFP_KERNEL)?,
+        };
+        Ok(self.orders.insert(orders))
+    }
+
+    /// Returns the numbers of the symbols that readers see; [`None`] if these are all.
+    fn seen(&self) -> Option<&[u32]> {
+        self.orders.as_ref()?.visible.as_deref()
     }
 
     /// Returns the symbols.
@@ -105,8 +147,7 @@ impl Symtab {
     ///
     /// Context: Any, NMI included.
     pub(crate) fn len(&self) -> u32 {
-        self.visible
-            .as_ref()
+        self.seen()
             .map_or(self.symbols.len(), |list| list.len() as u32)
     }
 
@@ -114,7 +155,7 @@ impl Symtab {
     ///
     /// Context: Any, NMI included.
     pub(crate) fn nth(&self, n: u32) -> Option<u32> {
-        match &self.visible {
+        match self.seen() {
             Some(list) => list.get(n as usize).copied(),
             None => (n < self.symbols.len()).then_some(n),
         }
@@ -140,7 +181,8 @@ impl Symtab {
     ///
     /// [`hash`]: crate::modreg::name::hash
     pub(crate) fn find_name(&self, name: ThinCStr<'_>, hash: impl FnOnce() -> u32) -> Option<u32> {
-        match &self.by_name {
+        let by_name = self.orders.as_ref().and_then(|o| o.by_name.as_ref());
+        match by_name {
             Some(order) => order.find(&self.symbols, name, hash()),
             None => self
                 .named()
@@ -167,7 +209,11 @@ impl Symtab {
     /// Returns the symbol at or below `addr` in a region, and its size.
     #[inline]
     fn nearest(&self, addr: usize, base: usize, size: usize) -> Option<(Nearest, usize)> {
-        let nearest = self.by_address.nearest(&self.symbols, addr)?;
+        let order = self.orders.as_ref().and_then(|o| o.by_address.as_ref());
+        let nearest = match order {
+            Some(order) => order.nearest(addr),
+            None => self.few.nearest(&self.symbols, addr),
+        }?;
         if nearest.value < base {
             // It lies in another region.
             return None;

@@ -186,7 +186,7 @@ read_lists()
 		#define MOST 40
 		#define KERNEL(pointer) ((ulong)(pointer) | 1UL << 63)
 
-		static struct { ulong is_init, symbols, visible; } tables;
+		static struct { ulong is_init, symbols, orders; } tables;
 		static ulong no_symbols[8];
 		static struct { ulong node[2], generation, state, tables, regions, num_regions; char name[16]; } made[MOST];
 		static ulong head[2], reads;
@@ -202,7 +202,7 @@ read_lists()
 			.plugin_name = 56,
 			.plugin_name_size = 16,
 			.tables_symbols = 8,
-			.tables_visible = 16,
+			.tables_orders = 16,
 			.region_size = 24,
 			.region_length = 8,
 			.region_text = 16,

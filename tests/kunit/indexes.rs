@@ -58,15 +58,9 @@ fn register(name: &CStr, described: &[Described<'_>], bases: &[usize]) -> Result
         for &base in bases {
             regions.push(region(base, 0x10).map_err(failed)?, GFP_KERNEL)?;
         }
-        let full = Tables {
-            owner: owner(),
-            symtab: Symtab::new(symbols, &regions, &[])?,
-            exports: None,
-            extable: Extable::new(Borrowed::empty(), &[], false)?.0,
-            has_foreign_entries: false,
-            is_init: false,
-            version: 0,
-        };
+        let symtab = Symtab::new(symbols, &regions, &[])?;
+        let extable = Extable::new(Borrowed::empty(), &[], false)?;
+        let full = Tables::new(owner(), symtab, None, extable, false)?;
         Ok(Content {
             regions,
             full,

@@ -66,15 +66,11 @@ fn tables(regions: &[Region], hidden: &[Region]) -> Result<Tables, Refusal> {
         gpl_only: true,
     };
     marked.push(export, GFP_KERNEL)?;
-    Ok(Tables {
-        owner: owner(),
-        symtab: Symtab::new(symbols.clone(), regions, hidden)?,
-        exports: Some(KBox::new(Exports::marked(symbols, marked), GFP_KERNEL)?),
-        extable: Extable::new(Borrowed::empty(), &[], false)?.0,
-        has_foreign_entries: false,
-        is_init: regions.len() > 1,
-        version: (regions.len() > 1).into(),
-    })
+    let symtab = Symtab::new(symbols.clone(), regions, hidden)?;
+    let exports = Some(Exports::marked(symbols, marked));
+    let extable = Extable::new(Borrowed::empty(), &[], false)?;
+    let is_init = regions.len() > 1;
+    Ok(Tables::new(owner(), symtab, exports, extable, is_init)?)
 }
 
 fn register_with(

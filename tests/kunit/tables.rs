@@ -366,10 +366,7 @@ mod extable {
     fn extable(table: &[exception_table_entry], regions: &[Region]) -> Result<Extable> {
         // SAFETY: The tests keep the table longer.
         let lent = unsafe { Borrowed::new(table.as_ptr(), table.len()) };
-        let extable = Extable::new(lent, regions, false);
-        extable
-            .map(|(extable, _)| extable)
-            .map_err(|refusal| refusal.error)
+        Extable::new(lent, regions, false).map_err(|refusal| refusal.error)
     }
 
     #[test]
