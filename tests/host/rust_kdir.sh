@@ -88,11 +88,68 @@ accepted()
 	rm -rf "$bin"
 }
 
+# headers RELEASE: makes headers of a kernel as packaged
+headers()
+{
+	dir=$work/headers-$1
+	mkdir -p "$dir"/include/{config,generated}
+	cp "$KDIR"/{.config,Module.symvers} "$dir"
+	cp "$KDIR/include/config/auto.conf" "$dir/include/config"
+	echo "$1" > "$dir/include/config/kernel.release"
+}
+
+# native_kernel RELEASE: installs the headers of a kernel and its source package
+native_kernel()
+{
+	headers "$1"
+	mkdir -p "/usr/lib/modules/$1"
+	ln -s "$dir" "/usr/lib/modules/$1/build"
+	tar -C "$work" -cJf "/usr/src/linux-source-$(cut -d . -f 1-2 <<< "$1").tar.xz" source
+}
+
+# rust_kdirs ARGUMENTS...: runs one for each at the same time
+#
+# The programs are a dpkg that has each package, a rustc with rust-src, and a make that takes from KDIR what it is asked to
+# build.
+rust_kdirs()
+{
+	local arguments pids=() pid failed=0
+	program dpkg-query 'echo "$4" | sed "s/[^0-9]*\([0-9]*\.[0-9]*\).*/\1-1/"'
+	program make 'sleep 1; for word; do case $word in O=*) build=${word#O=} ;; esac; done
+case " $* " in *" modules_prepare "*)
+	mkdir -p "$build/include/config" "$build/include/generated"
+	cp "$KDIR/include/generated/utsrelease.h" "$KDIR/include/generated/rustc_cfg" "$build/include/generated"
+	ln -s "$KDIR/rust" "$build"
+	ln -s "$2" "$build/source"
+	printf "include %s/Makefile\nexport KBUILD_OUTPUT = %s\n" "$2" "$build" > "$build/Makefile"
+esac'
+	program rustc "[ \"\$1\" != --print ] || { echo $work/sysroot; exit; }; exec $(command -v rustc) \"\$@\""
+	for arguments; do
+		# shellcheck disable=SC2086 # words
+		rust_kdir $arguments > "$work/output-${#pids[@]}" &
+		pids+=($!)
+	done
+	for pid in "${pids[@]}"; do
+		wait "$pid" || failed=1
+	done
+	rm -rf "$bin"
+	sed 's/^/# /' "$work"/output-?
+	rm "$work"/output-?
+	return $failed
+}
+
+result()
+{
+	local name=$1
+	shift
+	if "$@"; then ktap_test_pass "$name"; else ktap_test_fail "$name"; fi
+}
+
 rm -rf "$work"
 mkdir -p "$work"
 mapfile -t metadata < <(cd "$KDIR/rust" && ls -d lib*.rmeta lib*.so)
 ktap_print_header
-ktap_set_plan $((27 + ${#metadata[@]}))
+ktap_set_plan $((31 + ${#metadata[@]}))
 
 copy whole
 accepted "a complete directory" "$dir"
@@ -205,6 +262,32 @@ rm -rf "$bin"
 refused "a kernel whose headers are not installed" \
 	"the headers of 9.9.9-none are not installed; .*: apt-get install linux-headers-9.9.9-none" 9.9.9-none
 refused "an unknown flavour" "no such flavour: pentium" pentium
+
+# The tree's own are seen again when this ends.
+mount -t tmpfs tmpfs /usr/lib/modules
+mount -t tmpfs tmpfs /usr/src
+mkdir -p "$work/source/rust"
+touch "$work/source/Makefile"
+cp "$KDIR/source/rust/Makefile" "$work/source/rust"
+native_kernel 9.1.0-one
+native_kernel 9.2.0-two
+mkdir -p "$work/sysroot/lib/rustlib/src/rust/library/core/src"
+touch "$work/sysroot/lib/rustlib/src/rust/library/core/src/lib.rs"
+cache=$RUST_KDIR_CACHE
+result "one kernel, asked for twice at a time: both get it" rust_kdirs 9.1.0-one 9.1.0-one
+headers 9.3.0-other
+rm -rf "$cache"
+result "two kernels at a time, and one from a source: each gets its own" rust_kdirs 9.1.0-one 9.2.0-two "--source $work/source $dir"
+result "kernels that are not installed: kept if they are made from a source of the user's" \
+	rust_kdirs 9.1.0-one 9.2.0-two "$(ls -d "$cache"/native/9.3.0-other-*/build)"
+rm -r /usr/lib/modules/9.2.0-two
+mkdir "$cache/source-9.4-1.new" "$cache/native/9.4.0-ended"
+rust_kdirs 9.1.0-one
+cd "$cache" || exit
+left=$(echo source-* native/*-*)
+echo "# $left"
+result "a kernel that is not installed any more, builds that did not end: removed" \
+	eval '[[ $left =~ ^source-9.1-1\ native/9.1.0-one-[0-9a-f]*\ native/9.3.0-other-[0-9a-f]*$ ]]'
 
 rm -rf "$work"
 ktap_finished
