@@ -149,7 +149,7 @@ rm -rf "$work"
 mkdir -p "$work"
 mapfile -t metadata < <(cd "$KDIR/rust" && ls -d lib*.rmeta lib*.so)
 ktap_print_header
-ktap_set_plan $((31 + ${#metadata[@]}))
+ktap_set_plan $((35 + ${#metadata[@]}))
 
 copy whole
 accepted "a complete directory" "$dir"
@@ -240,6 +240,15 @@ rm "$work/dirty_source/.config"
 program rustc "[ \"\$1\" != --print ] || { echo $work/sysroot; exit; }; exec $(command -v rustc) \"\$@\""
 refused "rust-src missing" "the kernel's build needs what is not installed: rust-src; .*: apt-get install rust-src" \
 	--source "$work/dirty_source" "$dir"
+mkdir "$work/path"
+for tool in sed head make gcc bc flex perl rustc openssl xz pahole; do
+	ln -s "$(command -v "$tool")" "$work/path"
+done
+PATH=$work/path "$BASH" -c '. <(sed -n "/^config_value()/,/^}/p; /^check_tools()/,/^}/p" "$0"); check_tools "$1"' \
+	"$checkout/tools/rust-kdir" "$dir" > "$work/output"
+sed 's/^/# /' "$work/output"
+result "bison and bindgen missing: refused" \
+	grep -qx "the kernel's build needs what is not installed: bison bindgen; get it with: apt-get install bison bindgen" "$work/output"
 program gcc 'echo "gcc (Other 1.0) 1.0"'
 config CC_IS_CLANG n
 config CC_VERSION_TEXT '"gcc-99 (Some 99.1) 99.1"'
@@ -262,6 +271,16 @@ rm -rf "$bin"
 refused "a kernel whose headers are not installed" \
 	"the headers of 9.9.9-none are not installed; .*: apt-get install linux-headers-9.9.9-none" 9.9.9-none
 refused "an unknown flavour" "no such flavour: pentium" pentium
+suite_has()
+{
+	program apt-get true
+	program apt-cache "printf 'linux-headers-%s\n' $*"
+}
+suite_has 7.3.4+deb13-amd64 7.2.12+deb13-amd64 7.2.9+deb13-amd64 7.4.1+deb13-cloud-amd64 7.3.4+deb13-common
+refused "a version that the suite does not have" \
+	"trixie has no Linux 7.4 of flavour amd64; it has: 7.2.9 7.2.12 7.3.4; .*: rust-kdir --suite trixie amd64 7.3.4" amd64 7.4
+suite_has 7.3.4+deb13-amd64
+refused "a flavour that the suite does not have" "trixie has no Linux of flavour rt-amd64; .*: rust-kdir --suite testing rt-amd64" rt-amd64
 
 # The tree's own are seen again when this ends.
 mount -t tmpfs tmpfs /usr/lib/modules
@@ -274,6 +293,10 @@ native_kernel 9.2.0-two
 mkdir -p "$work/sysroot/lib/rustlib/src/rust/library/core/src"
 touch "$work/sysroot/lib/rustlib/src/rust/library/core/src/lib.rs"
 cache=$RUST_KDIR_CACHE
+program rustc "[ \"\$1\" != --print ] || { echo $work/sysroot; exit; }; exec $(command -v rustc) \"\$@\""
+program dpkg-query 'case $4 in linux-headers-*) echo 9.1.0-1 ;; *) exit 1 ;; esac'
+refused "a kernel whose source is not installed" \
+	"the source of 9.1.0-one is not installed; .*: apt-get install linux-source-9.1=9.1.0-1" 9.1.0-one
 result "one kernel, asked for twice at a time: both get it" rust_kdirs 9.1.0-one 9.1.0-one
 headers 9.3.0-other
 rm -rf "$cache"
