@@ -10,5 +10,9 @@ export RUST_KDIR_CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/modreg
 export RUST_KDIR_TREE=$checkout/scripts/tree.sh
 export RUST_KDIR_BINDS=$checkout
 
+# The versions of Linux that modreg supports, the newest first.
+# shellcheck disable=SC2034 # for the scripts
+supported=(7.3 7.2)
+
 # shellcheck source=tools/common.sh
 . "$checkout/tools/common.sh"

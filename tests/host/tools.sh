@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The tools for users on made-up input, without a guest: what modreg-perf makes of tracepoints, for which machine
-# gdb gets symbols, and how crash's extension reads a broken list.
+# gdb gets symbols, how DKMS builds, and how crash's extension reads a broken list.
 
 # shellcheck source=/dev/null # of the kernel source
 . "$KSFT/kselftest/ktap_helpers.sh"
@@ -166,6 +166,22 @@ gdb_gets()
 	grep -qE "^ *Machine: +$2\$" "$work/readelf" && grep -qE ' 16 FUNC +GLOBAL .* jit_load$' "$work/readelf"
 }
 
+# dkms_build CONFIGURATION WANTED: returns 0 if dkms-build calls make like this for a kernel with that configuration
+dkms_build()
+{
+	local bin=$work/bin
+	mkdir -p "$bin" "$work/kernel"
+	printf '#!/bin/sh\necho "%s"\n' "$work/kernel" > "$bin/rust-kdir"
+	printf '#!/bin/sh\necho "LLVM=$LLVM $*"\n' > "$bin/make"
+	chmod +x "$bin"/*
+	echo "$1" > "$work/kernel/.config"
+	cd "$work" || return
+	output=$(env -u LLVM PATH="$bin:$PATH" sh "$checkout/packaging/dkms-build" 9.1.0 V=1)
+	echo "wanted: $2"
+	echo "made:   $output"
+	[[ $output = "$2" ]]
+}
+
 # build_extension [OPTION...]: builds crash's extension
 build_extension()
 {
@@ -294,7 +310,7 @@ read_lists()
 
 ktap_print_header
 mkdir -p "$work"
-ktap_set_plan 17
+ktap_set_plan 19
 
 registered='10 5 region
 11 5 symbol load_1
@@ -392,6 +408,11 @@ import modreg_debug
 name = gdb.selected_inferior().architecture().name()
 print(name)
 gdb.execute('quit %d' % (name.split(':')[0] not in modreg_debug.MACHINES))" "$(command -v gcc)"
+
+result "dkms-build, a kernel made with gcc: make gets what DKMS asks for" \
+	dkms_build CONFIG_CC_IS_GCC=y "LLVM= -C $work/kernel M=$work MODREG_SAMPLES=n modules V=1"
+result "dkms-build, a kernel made with clang: its modules too" \
+	dkms_build CONFIG_CC_IS_CLANG=y "LLVM=1 -C $work/kernel M=$work MODREG_SAMPLES=n modules V=1"
 
 if [[ -e $crash_headers/defs.h ]]; then
 	result "crash's extension: builds" build_extension
