@@ -23,6 +23,8 @@ VERSION = 3
 STATES = {0: "LIVE", 1: "COMING", 2: "GOING"}
 # The e_machine of ELF, by what gdb's names of architectures begin with, up to a colon.
 MACHINES = {"i386": 62, "aarch64": 183}
+# SHN_LORESERVE and SHN_XINDEX of ELF.
+RESERVED, XINDEX = 0xff00, 0xffff
 # Beyond these, a number is no number of ours.
 MAX_OFFSET = 1 << 12
 MAX_PLUGINS, MAX_REGIONS, MAX_SYMBOLS, MAX_STRINGS = 1 << 20, 1 << 10, 1 << 24, 1 << 30
@@ -301,7 +303,10 @@ def listing(plugins: "list[Plugin]") -> "list[str]":
 
 
 def symbol_file(plugins: "list[Plugin]", machine: int) -> bytes:
-    """An ELF file with the symbols of the plugins, and a section without contents for each region."""
+    """An ELF file with the symbols of the plugins, and a section without contents for each region.
+
+    Numbers of sections from RESERVED on are in .symtab_shndx and in the first section, as ELF has them.
+    """
     strings, names = bytearray(b"\0"), bytearray(b"\0")
 
     def string(table: bytearray, text: str) -> int:
@@ -311,6 +316,7 @@ def symbol_file(plugins: "list[Plugin]", machine: int) -> bytes:
 
     sections = [bytes(64)]
     symbols = [bytes(24)]
+    numbers = [bytes(4)]
     for plugin in plugins:
         for region in plugin.regions:
             number = len(sections)
@@ -322,25 +328,27 @@ def symbol_file(plugins: "list[Plugin]", machine: int) -> bytes:
                 if region.base <= symbol.value < region.base + region.size:
                     # Global, function or object.
                     symbols.append(struct.pack("<IBBHQQ", string(strings, symbol.name),
-                                               0x12 if region.text else 0x11, 0, number,
+                                               0x12 if region.text else 0x11, 0,
+                                               number if number < RESERVED else XINDEX,
                                                symbol.value, symbol.size))
-    at = 64
-    count = len(sections) + 3
-    parts = [b"".join(symbols), bytes(strings)]
-    symtab = struct.pack("<IIQQQQIIQQ", string(names, ".symtab"), 2, 0, 0, at, len(parts[0]),
-                         count - 2, 1, 8, 24)
-    strtab = struct.pack("<IIQQQQIIQQ", string(names, ".strtab"), 3, 0, 0, at + len(parts[0]),
-                         len(strings), 0, 0, 1, 0)
-    own = string(names, ".shstrtab")
-    parts.append(bytes(names))
-    shstrtab = struct.pack("<IIQQQQIIQQ", own, 3, 0, 0, at + len(parts[0]) + len(strings),
-                           len(names), 0, 0, 1, 0)
-    body = b"".join(parts)
-    body += bytes(-len(body) % 8)
+                    numbers.append(struct.pack("<I", number if number >= RESERVED else 0))
+    first = len(sections)
+    body = b""
+    # .symtab names .strtab, and .symtab_shndx names .symtab.
+    for name, kind, link, info, size, data in (
+            (".symtab", 2, first + 2, 1, 24, b"".join(symbols)), (".symtab_shndx", 18, first, 0, 4, b"".join(numbers)),
+            (".strtab", 3, 0, 0, 0, bytes(strings)), (".shstrtab", 3, 0, 0, 0, names)):
+        # The last has its own name in it.
+        at = string(names, name)
+        sections.append(struct.pack("<IIQQQQIIQQ", at, kind, 0, 0, 64 + len(body), len(data), link, info, 8, size))
+        body += data + bytes(-len(data) % 8)
+    count = len(sections)
+    if count >= RESERVED:
+        sections[0] = struct.pack("<32xQI20x", count, count - 1)
     # An executable file without segments.
-    header = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\2\1\1", 2, machine, 1, 0, 0, at + len(body), 0,
-                         64, 0, 0, 64, count, count - 1)
-    return header + body + b"".join(sections + [symtab, strtab, shstrtab])
+    header = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\2\1\1", 2, machine, 1, 0, 0, 64 + len(body), 0,
+                         64, 0, 0, 64, count if count < RESERVED else 0, count - 1 if count <= RESERVED else XINDEX)
+    return header + body + b"".join(sections)
 
 
 class Kcore:
@@ -374,20 +382,27 @@ class Kcore:
 
 
 def main(arguments):
+    try:
+        addresses = [] if arguments == ["--symbols"] else [int(word, 16) for word in arguments]
+    except ValueError:
+        sys.exit(__doc__)
     with open("/proc/kallsyms", encoding="utf-8", errors="replace") as file:
         address = next((int(line.split()[0], 16) for line in file
                         if line.rstrip().endswith("modreg_debug_info\t[modreg]")), 0)
     if not address:
         sys.exit("modreg_debug.py: modreg is not loaded, or addresses are hidden")
-    registry = Registry(Kcore().read, address)
+    try:
+        registry = Registry(Kcore().read, address)
+    except (NoRegistry, OSError) as error:
+        sys.exit(f"modreg_debug.py: {error}")
     plugins = list(registry.plugins())
     if arguments == ["--symbols"]:
         for plugin in plugins:
             for symbol in plugin.symbols:
                 print(f"{symbol.value:016x} {symbol.letter} {symbol.name}\t[{plugin.name}]")
-    elif arguments:
-        for word in arguments:
-            print(word, registry.find(int(word, 16), plugins) or "is in no plugin")
+    elif addresses:
+        for word, address in zip(arguments, addresses):
+            print(word, registry.find(address, plugins) or "is in no plugin")
     else:
         print("\n".join(listing(plugins)))
     for problem in registry.problems:

@@ -13,6 +13,7 @@ the tasks that have these names; 'crashed' is that of the task that crashed.
 
 import os
 import sys
+import time
 
 import drgn
 from drgn.helpers.linux.list import list_for_each_entry
@@ -51,13 +52,20 @@ def find_symbol(prog, address):
 
 
 def install(prog):
-    """Makes drgn find plugins' symbols by itself, as of now in a dump, anew each time live."""
-    flags = prog.flags
-    kept = None if flags & drgn.ProgramFlags.IS_LIVE else plugins(prog)
+    """Makes drgn find plugins' symbols by itself, as of now in a dump, at most a second old live."""
+    live = prog.flags & drgn.ProgramFlags.IS_LIVE
+    kept, until = plugins(prog), time.monotonic() + 1
 
     def finder(prog, name, address, one):
+        nonlocal kept, until
+        if live and time.monotonic() > until:
+            try:
+                kept = plugins(prog)
+            except (modreg_debug.NoRegistry, drgn.FaultError):
+                kept = []
+            until = time.monotonic() + 1
         found = []
-        for plugin in plugins(prog) if kept is None else kept:
+        for plugin in kept:
             for symbol in plugin.symbols:
                 if (name is None or symbol.name == name) and (
                         address is None or symbol.value <= address < symbol.value + symbol.size):
@@ -72,7 +80,10 @@ def install(prog):
 
 
 def main(prog, names):
-    there = registry(prog)
+    try:
+        there = registry(prog)
+    except modreg_debug.NoRegistry as error:
+        sys.exit(f"modreg_drgn.py: {error}")
     for line in modreg_debug.listing(list(there.plugins())):
         print(line)
     for problem in there.problems:

@@ -166,6 +166,83 @@ gdb_gets()
 	grep -qE "^ *Machine: +$2\$" "$work/readelf" && grep -qE ' 16 FUNC +GLOBAL .* jit_load$' "$work/readelf"
 }
 
+# gdb_knows COUNT: returns 0 if gdb itself knows the last of so many plugins by name and by address
+gdb_knows()
+{
+	python3 -B - "$checkout/tools" "$1" > "$work/many.elf" <<- 'END'
+		import sys
+
+		sys.path.insert(0, sys.argv[1])
+		from modreg_debug import MACHINES, Plugin, Region, Symbol, symbol_file
+
+		bases = [0xffffffffc0000000 + 64 * i for i in range(int(sys.argv[2]))]
+		plugins = [Plugin(0, f"jit_{i}", i, "LIVE", 0, [Region(base, 64, True)], [Symbol(base, 16, "t", f"call_{i}")])
+		           for i, base in enumerate(bases, 1)]
+		sys.stdout.buffer.write(symbol_file(plugins, MACHINES["i386"]))
+	END
+	gdb -nx -batch -ex "add-symbol-file $work/many.elf" -ex "info symbol $(printf '0x%x' $((0xffffffffc0000000 + 64 * ($1 - 1) + 4)))" \
+		-ex "info address call_$1" > "$work/output" 2>&1 < /dev/null
+	tail -n 5 "$work/output"
+	grep -qx "call_$1 + 4 in section jit_$1" "$work/output" && grep -q "^Symbol \"call_$1\" is at " "$work/output"
+}
+
+# without_registry: returns 0 if the readers in Python say so in words, and drgn goes on, where there is no registry
+without_registry()
+{
+	python3 -B - "$checkout/tools" <<- 'END'
+		import io, runpy, sys, time, types
+
+		sys.path.insert(0, sys.argv[1])
+		import modreg_debug
+
+		def message(call):
+		    try:
+		        call()
+		    except SystemExit as error:
+		        return error.code
+
+		class Kcore:
+		    def read(self, address, size):
+		        return bytes(size)
+
+		modreg_debug.Kcore = Kcore
+		modreg_debug.open = lambda *_, **__: io.StringIO("ffffffffc0000000 d modreg_debug_info\t[modreg]\n")
+		assert "begins with 0x0" in message(lambda: modreg_debug.main([]))
+		assert "lists the plugins" in message(lambda: modreg_debug.main(["sample"]))
+
+		for name in "drgn", "drgn.helpers", "drgn.helpers.linux", "drgn.helpers.linux.list", "drgn.helpers.linux.pid":
+		    sys.modules[name] = types.ModuleType(name)
+		drgn = sys.modules["drgn"]
+		drgn.FaultError = OSError
+		drgn.ProgramFlags = types.SimpleNamespace(IS_LIVE=1)
+		drgn.SymbolKind = drgn.SymbolBinding = types.SimpleNamespace(FUNC=0, OBJECT=0, GLOBAL=0)
+		drgn.Symbol = lambda name, *_: name
+		sys.modules["drgn.helpers.linux.list"].list_for_each_entry = lambda *_: []
+		sys.modules["drgn.helpers.linux.pid"].for_each_task = None
+		import modreg_drgn
+
+		class Program(dict):
+		    flags, read = 1, None
+		    def __init__(self):
+		        self["modules"] = types.SimpleNamespace(address_of_=lambda: None)
+		    def register_symbol_finder(self, name, finder, enable_index):
+		        self.finder = finder
+
+		program = Program()
+		assert "modreg is not loaded" in message(lambda: modreg_drgn.main(program, []))
+		jit = modreg_debug.Plugin(0, "jit", 1, "LIVE", 0, [], [modreg_debug.Symbol(64, 16, "t", "jit_load")])
+		real, calls, now = modreg_drgn.plugins, [], 0
+		modreg_drgn.plugins = lambda _: calls.append(1) or [jit]
+		time.monotonic = lambda: now
+		modreg_drgn.install(program)
+		for _ in range(100):
+		    assert program.finder(program, None, 70, True) == ["jit_load"]
+		assert len(calls) == 1, calls
+		modreg_drgn.plugins, now = real, 2
+		assert program.finder(program, None, 70, True) == []
+	END
+}
+
 # dkms_build CONFIGURATION WANTED: returns 0 if dkms-build calls make like this for a kernel with that configuration
 dkms_build()
 {
@@ -310,7 +387,7 @@ read_lists()
 
 ktap_print_header
 mkdir -p "$work"
-ktap_set_plan 19
+ktap_set_plan 22
 
 registered='10 5 region
 11 5 symbol load_1
@@ -408,6 +485,10 @@ import modreg_debug
 name = gdb.selected_inferior().architecture().name()
 print(name)
 gdb.execute('quit %d' % (name.split(':')[0] not in modreg_debug.MACHINES))" "$(command -v gcc)"
+
+result "gdb, as many plugins as ELF has plain numbers for: it knows the last" gdb_knows 65275
+result "gdb, more than that: it knows the last" gdb_knows 66000
+result "no registry: the readers in Python say so, and drgn finds nothing" without_registry
 
 result "dkms-build, a kernel made with gcc: make gets what DKMS asks for" \
 	dkms_build CONFIG_CC_IS_GCC=y "LLVM= -C $work/kernel M=$work MODREG_SAMPLES=n modules V=1"
