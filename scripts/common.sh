@@ -16,3 +16,4 @@ supported=(7.3 7.2)
 
 # shellcheck source=tools/common.sh
 . "$checkout/tools/common.sh"
+[[ $checkout != *[[:space:]]* ]] || die "the path of the checkout has a blank, which make does not take; move it"

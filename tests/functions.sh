@@ -148,13 +148,14 @@ output_has_line()
 	return 1
 }
 
-# output_lacks REGEX COMMAND...: returns 0 if no whole line that the command prints matches; shows
+# output_lacks REGEX COMMAND...: returns 0 if the command succeeds and no whole line that it prints matches; shows
 # those that do
 output_lacks()
 {
-	local regex=$1
+	local regex=$1 output
 	shift
-	! "$@" 2>&1 | grep -xE "$regex" | sed 's/^/# unwanted: /' | grep .
+	output=$("$@" 2>&1) || { printf '%s\n' "it fails:" "$output" | sed 's/^/# /'; return 1; }
+	! grep -xE "$regex" <<< "$output" | sed 's/^/# unwanted: /' | grep .
 }
 
 # fails_with ERROR COMMAND...: returns 0 if the command fails and prints this error; shows what it prints
@@ -190,10 +191,11 @@ kallsyms()
 	cat "$modreg/kallsyms"
 }
 
-# empty COMMAND...: returns 0 if the command prints nothing
+# empty COMMAND...: returns 0 if the command succeeds and prints nothing
 empty()
 {
-	[[ -z $("$@") ]]
+	local output
+	output=$("$@") && [[ -z $output ]]
 }
 
 # leaks: returns 0 if kmemleak finds memory that this process or a later one has lost, and shows it

@@ -38,7 +38,7 @@ listed()
 # init
 behind()
 {
-	sed '1,/\[sample_jit\]/d' /proc/kallsyms | grep -vE '\[(sample_jit|bpf|__builtin__[a-z]+)\]$| T [a-z_]+_init	'
+	sed -E '1,/\[sample_jit\]/d; /\[(sample_jit|bpf|__builtin__[a-z]+)\]$| T [a-z_]+_init	/d' /proc/kallsyms
 }
 
 # listed_as_modules: returns 0 if /proc/kallsyms lists the sample as modreg does, behind every module

@@ -5,8 +5,10 @@
 # functions in which the instruction and words of the stack lie. The modules stay.
 #
 # boot:
-# expects: BUG: unable to handle page fault for address
-# expects: Oops: Oops: 0000
+# Of the bad pointer, and of the freed table in the kernel's dynamic memory:
+# expects: BUG: unable to handle page fault for address: ffffffffffffffc0
+# expects: BUG: unable to handle page fault for address: ffff[89a-e][0-9a-f]{11}
+# expects: Oops: Oops: 0000 \[#[1-4]\]
 
 . "$(dirname "$0")/functions.sh"
 

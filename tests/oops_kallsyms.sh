@@ -4,8 +4,8 @@
 # An oops in run-time code, without and with modreg_kallsyms: what the kernel's own report says, and
 # what modreg adds to it.
 #
-# expects: BUG: unable to handle page fault for address
-# expects: Oops: Oops: 0000
+# expects: BUG: unable to handle page fault for address: fffffffffffff000
+# expects: Oops: Oops: 0000 \[#[0-9]+\]
 
 . "$(dirname "$0")/functions.sh"
 

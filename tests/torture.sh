@@ -165,7 +165,10 @@ verdict()
 
 load modreg && load modreg_torture || ktap_exit_fail_msg "cannot load the modules"
 hooks=
-[[ ! -e ./modreg_kallsyms.ko ]] || load modreg_kallsyms && hooks=1
+if [[ -e ./modreg_kallsyms.ko ]]; then
+	load modreg_kallsyms || ktap_exit_fail_msg "cannot load modreg_kallsyms"
+	hooks=1
+fi
 allow_long_nmis
 perf=
 branches=

@@ -19,7 +19,7 @@ events()
 load_and_unload()
 {
 	echo > "$tracing/trace"
-	load modreg_sample_c && add=$(resolve sample_c_add | sed 's/^0x0*/0x/') && rmmod modreg_sample_c
+	load modreg_sample_c && add=$(resolve sample_c_add | sed 's/^0x0*/0x/') && rmmod modreg_sample_c || return
 	generation=$(events | sed -n 's/^plugin_register: sample_c generation=\([0-9]*\) .*/\1/p')
 }
 
@@ -59,10 +59,10 @@ echo 0 > "$tracing/events/modreg/enable"
 # Readers are asked by tracers, too: what they call must not be traced.
 functions=$tracing/available_filter_functions
 if [[ -e $functions ]]; then
-	result "function tracer: readers cannot be traced" eval "! grep '\[modreg\]' $functions |
+	result "function tracer: readers cannot be traced" eval "grep -q '\[modreg\]' $functions && ! grep '\[modreg\]' $functions |
 		grep -vE '^(trace|perf_trace|do_perf_trace|__bpf_trace|__traceiter|__probestub|rust_do_trace|trace_raw|trace_event)_' |
 		sed 's/^/# /' | grep ."
-	result "function tracer: the kernel's functions that readers call cannot be traced" eval "! grep -xE \
+	result "function tracer: the kernel's functions that readers call cannot be traced" eval "grep -q . $functions && ! grep -xE \
 		'(strcmp|strlen|bcmp|memcpy|sized_strscpy|__hsiphash_(un)?aligned|preempt_schedule_notrace)' $functions |
 		sed 's/^/# /' | grep ."
 else

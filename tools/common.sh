@@ -18,13 +18,16 @@ elif [[ $EUID -eq 0 ]]; then
 else
 	cache=${XDG_CACHE_HOME:-$HOME/.cache}/rust-kdir
 fi
-mkdir -p "$cache/log"
 
 die()
 {
 	echo "${0##*/}: $*" >&2
 	exit 1
 }
+
+# Make takes no such path.
+[[ $cache != *[[:space:]]* ]] || die "the path of the cache has a blank; name another: export RUST_KDIR_CACHE=/var/tmp/rust-kdir"
+mkdir -p "$cache/log"
 
 # Prints the comment block below the licence line: each script documents itself there.
 print_usage()

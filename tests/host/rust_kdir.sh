@@ -149,7 +149,7 @@ rm -rf "$work"
 mkdir -p "$work"
 mapfile -t metadata < <(cd "$KDIR/rust" && ls -d lib*.rmeta lib*.so)
 ktap_print_header
-ktap_set_plan $((35 + ${#metadata[@]}))
+ktap_set_plan $((36 + ${#metadata[@]}))
 
 copy whole
 accepted "a complete directory" "$dir"
@@ -270,6 +270,8 @@ fi
 rm -rf "$bin"
 refused "a kernel whose headers are not installed" \
 	"the headers of 9.9.9-none are not installed; .*: apt-get install linux-headers-9.9.9-none" 9.9.9-none
+RUST_KDIR_CACHE="$work/with blank" refused "a cache with a blank in its path" \
+	"the path of the cache has a blank; .*: export RUST_KDIR_CACHE=" amd64
 refused "an unknown flavour" "no such flavour: pentium" pentium
 suite_has()
 {
