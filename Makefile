@@ -158,5 +158,5 @@ help: ## this text
 	@echo 'KDIR=...          a kernel build directory that Rust modules can be built against'
 	@echo 'FLAVOUR=...       amd64 (the default), cloud-amd64 or rt-amd64: a cached kernel of the distribution;'
 	@echo '                  arm64, testing-amd64, unstable-amd64: the same of another machine or suite;'
-	@echo '                  kasan, kcsan, modversions, llvm, um, umkasan: one built from its source'
+	@echo '                  kasan, kcsan, modversions, llvm, dwarf, um, umkasan: one built from its source'
 	@echo 'KVERSION=...      the start of its version, for example 7.3 or 7.2'
