@@ -16,4 +16,15 @@ supported=(7.3 7.2)
 
 # shellcheck source=tools/common.sh
 . "$checkout/tools/common.sh"
+
 [[ $checkout != *[[:space:]]* ]] || die "the path of the checkout has a blank, which make does not take; move it"
+
+# patched_copy PATCH COPY: copies modreg without its tests, and applies the patch, which must fit exactly
+patched_copy()
+{
+	rm -rf "$2"
+	mkdir -p "$2"
+	find "$checkout" -mindepth 1 -maxdepth 1 ! -name .git ! -name build ! -name tests -exec cp -R {} "$2" \;
+	# git must not find the checkout's repository above the copy.
+	(cd "$2" && GIT_CEILING_DIRECTORIES=${2%/*} git apply --verbose "$1")
+}

@@ -31,11 +31,7 @@ build_broken()
 {
 	local patch=$1 copy=$2
 
-	rm -rf "$copy"
-	mkdir -p "$copy"
-	find "$checkout" -mindepth 1 -maxdepth 1 ! -name .git ! -name build ! -name tests -exec cp -R {} "$copy" \;
-	# git must not find the checkout's repository above the copy. A patch applies exactly or fails.
-	(cd "$copy" && GIT_CEILING_DIRECTORIES=$broken git apply --verbose "$patch") &&
+	bash -c '. "$0"; patched_copy "$@"' "$checkout/scripts/common.sh" "$patch" "$copy" &&
 		make -C "$KDIR" M="$copy" -j"$(nproc)" "${llvm[@]}" modules
 }
 
