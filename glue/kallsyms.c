@@ -16,11 +16,14 @@
  */
 DEFINE_STATIC_CALL_NULL(original_get, module_get_kallsym);
 DEFINE_STATIC_CALL_NULL(original_lookup, module_kallsyms_lookup_name);
+DEFINE_STATIC_CALL_NULL(module_address, __module_address);
 
-void modreg_kallsyms_set_originals(unsigned long get_kallsym, unsigned long lookup_name)
+void modreg_kallsyms_set_originals(unsigned long get_kallsym, unsigned long lookup_name,
+				   unsigned long module_address)
 {
 	static_call_update(original_get, (void *)get_kallsym);
 	static_call_update(original_lookup, (void *)lookup_name);
+	static_call_update(module_address, (void *)module_address);
 }
 
 /*
@@ -42,6 +45,12 @@ unsigned long modreg_kallsyms_original_lookup(const char *name)
 
 	barrier();
 	return addr;
+}
+
+/* is_module_address(), which is not exported. */
+int modreg_kallsyms_is_module_address(unsigned long addr)
+{
+	return !!static_call(module_address)(addr);
 }
 
 /* Protected by kernel_param_lock(). */
@@ -73,9 +82,10 @@ int modreg_kallsyms_start(void)
 	int err = 0;
 
 	kernel_param_lock(THIS_MODULE);
-	started = true;
 	if (enabled)
 		err = modreg_kallsyms_enable();
+	/* Without hooks, an error unloads the module. */
+	started = !err || modreg_kallsyms_has_hooks();
 	kernel_param_unlock(THIS_MODULE);
 	return err;
 }

@@ -128,7 +128,8 @@ unsigned long rust_helper_stack_end(unsigned long sp)
 /* kernel/kallsyms.c: kallsyms_lookup_name() for functions, by way of a kprobe. */
 int rust_helper_function_address(const char *name, unsigned long *addr)
 {
-	struct kprobe kp = { .symbol_name = name };
+	/* Arming it would patch the function. */
+	struct kprobe kp = { .symbol_name = name, .flags = KPROBE_FLAG_DISABLED };
 	int err = register_kprobe(&kp);
 
 	if (err)

@@ -44,6 +44,11 @@ extern "C" fn modreg_kallsyms_disable() -> c_int {
     errno(switch::disable())
 }
 
+#[no_mangle]
+extern "C" fn modreg_kallsyms_has_hooks() -> bool {
+    switch::has_hooks()
+}
+
 /// Returns the bounds of all foreign regions, those that lie outside of their plugin's owner.
 ///
 /// The range is empty if there is none. Other memory may lie between the bounds too.

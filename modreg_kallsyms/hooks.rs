@@ -46,11 +46,12 @@ fn may_be_foreign(call: &Call<'_>) -> bool {
 /// Returns whether the call's argument is an address about which the kernel has no answer.
 ///
 /// If no module can lie there, the replacement's "not found" equals the kernel's, so this looks
-/// nothing up.
+/// nothing up. Otherwise a module may lie inside a foreign region, in a hole that is not checked or where
+/// it was loaded later.
 #[inline(always)]
-fn is_foreign(call: &Call<'_>, _guard: &PreemptGuard) -> bool {
+fn is_foreign(call: &Call<'_>, guard: &PreemptGuard) -> bool {
     let addr = call.argument();
-    !may_be_module(addr) || is_foreign_address(addr)
+    !may_be_module(addr) || (is_foreign_address(addr) && !listing::is_module_address(addr, guard))
 }
 
 replace_function! {
@@ -67,7 +68,8 @@ replace_function! {
     ) -> c_int;
     concerns: |call| may_be_foreign(call),
     replaces: |call, guard| is_foreign(call, guard),
-    with: |_guard| {
+    // SAFETY: It fills in the outputs and returns as the function does for an address in a module.
+    unsafe with: |_guard| {
         // SAFETY: Preemption is disabled, as `modreg_address()` asks.
         let plugin = unsafe { modreg_sys::modreg_address(addr) };
         if plugin.is_null() {
@@ -104,8 +106,9 @@ replace_function! {
     fn lookup_module_symbol_name(addr: c_ulong, symname: *mut c_char) -> c_int;
     concerns: |call| may_be_foreign(call),
     replaces: |call, guard| is_foreign(call, guard),
-    // SAFETY: `symname` is valid for `KSYM_NAME_LEN` bytes, as the function asks of its callers.
-    with: |_guard| unsafe { modreg_sys::modreg_lookup_symbol_name(addr, symname) },
+    // SAFETY: `symname` is valid for `KSYM_NAME_LEN` bytes, as the function asks of its callers. It is
+    // filled in as by the function.
+    unsafe with: |_guard| unsafe { modreg_sys::modreg_lookup_symbol_name(addr, symname) },
 }
 
 #[cfg(all(CONFIG_X86, not(CONFIG_UNWINDER_FRAME_POINTER)))]
@@ -119,8 +122,9 @@ replace_function! {
     fn is_module_text_address(addr: c_ulong) -> bool;
     concerns: |call| may_be_foreign(call),
     replaces: |call, guard| is_foreign(call, guard),
-    // SAFETY: Preemption is disabled, as `modreg_text_address()` asks.
-    with: |_guard| unsafe { !modreg_sys::modreg_text_address(addr).is_null() },
+    // SAFETY: Preemption is disabled, as `modreg_text_address()` asks. Text regions can be read, as code
+    // of a module can.
+    unsafe with: |_guard| unsafe { !modreg_sys::modreg_text_address(addr).is_null() },
 }
 
 replace_function! {
@@ -131,8 +135,9 @@ replace_function! {
     concerns: |call| may_be_foreign(call),
     replaces: |call, guard| is_foreign(call, guard),
     // SAFETY: An FFI call with no additional requirements. The entry stays while the plugin that
-    // faults is registered, since its owner ends what runs there before.
-    with: |_guard| unsafe { modreg_sys::modreg_search_extables(addr) },
+    // faults is registered, since its owner ends what runs there before. Its type and its fixup were
+    // checked.
+    unsafe with: |_guard| unsafe { modreg_sys::modreg_search_extables(addr) },
 }
 
 replace_function! {
@@ -149,14 +154,14 @@ replace_function! {
     ) -> c_int;
     concerns: |_call| !foreign_bounds().is_empty(),
     replaces: |_call, _guard| true,
-    // SAFETY: The outputs are valid, as the function asks of its callers.
-    with: |guard| unsafe {
+    // SAFETY: The outputs are valid, as the function asks of its callers. They are filled in as by it.
+    unsafe with: |guard| unsafe {
         listing::get_kallsym(symnum, value, letter, name, module_name, exported, guard)
     },
 }
 
 replace_function! {
-    /// The kernel's lookups by name: `plugin:name`, if it has no module of that name.
+    /// The kernel's lookups by name: `plugin:name`, if no module of that name has the symbol.
     ///
     /// A name without a colon is never looked up in plugins, since that could satisfy BPF's search
     /// for a kernel function; nor is `__this_module` of a module, which BTF asks for.
@@ -166,8 +171,8 @@ replace_function! {
     concerns: |_call| !foreign_bounds().is_empty(),
     // SAFETY: The argument is a string, as the function asks of its callers.
     replaces: |call, _guard| unsafe { plugin_value(call.argument() as *const c_char) } != 0,
-    // SAFETY: `name` is a string, as above.
-    with: |_guard| unsafe {
+    // SAFETY: `name` is a string, as above. The result is the address of a symbol of that name, or 0.
+    unsafe with: |_guard| unsafe {
         match listing::original_lookup_name(name) {
             0 => plugin_value(name),
             value => value,

@@ -15,6 +15,7 @@ use crate::{
         preempt::PreemptGuard, //
     },
 };
+use core::ffi::CStr;
 use kernel::{
     bindings::KSYM_NAME_LEN,
     prelude::*,
@@ -27,20 +28,34 @@ use kernel::{
 /// The number of symbols of all modules when it was last counted.
 static TOTAL: Atomic<u32> = Atomic::new(0);
 
-/// Finds the functions that replacements call.
+/// Finds the functions that hooks call.
 ///
 /// They are called by static calls, which are direct: if the kernel never takes a function's address,
 /// its entry refuses indirect calls.
 ///
 /// Context: May sleep.
 pub(super) fn find_originals() -> Result {
-    let (get, lookup) = (
-        function_address(c"module_get_kallsym")?,
-        function_address(c"module_kallsyms_lookup_name")?,
+    let find = |name: &CStr| {
+        function_address(name).inspect_err(|e| {
+            pr_err!("refused: {} cannot be called (-{:?})\n", name, e);
+        })
+    };
+    let (get, lookup, module) = (
+        find(c"module_get_kallsym")?,
+        find(c"module_kallsyms_lookup_name")?,
+        find(c"__module_address")?,
     );
     // SAFETY: These are the addresses of the functions whose prototypes the static calls have.
-    unsafe { helpers::modreg_kallsyms_set_originals(get, lookup) };
+    unsafe { helpers::modreg_kallsyms_set_originals(get, lookup, module) };
     Ok(())
+}
+
+/// Returns whether an address lies in a module, as `is_module_address()`.
+///
+/// Context: Any, NMI included.
+pub(super) fn is_module_address(addr: usize, _guard: &PreemptGuard) -> bool {
+    // SAFETY: The guard keeps preemption disabled, which is an RCU reader, as `__module_address()` asks.
+    unsafe { helpers::modreg_kallsyms_is_module_address(addr) != 0 }
 }
 
 /// Calls the kernel's own `module_kallsyms_lookup_name()`.

@@ -48,9 +48,16 @@ pub(crate) fn init() -> Result {
     match start() {
         // A hook that cannot be removed leads to this module, which must stay loaded then. The log
         // says so.
-        Err(_) if !HOOKS.lock().is_empty() => Ok(()),
+        Err(_) if has_hooks() => Ok(()),
         started => started,
     }
+}
+
+/// Returns whether there are hooks.
+///
+/// Context: May sleep.
+pub(super) fn has_hooks() -> bool {
+    !HOOKS.lock().is_empty()
 }
 
 /// Adds `H`, or logs the error.

@@ -24,7 +24,8 @@ use super::{
         Module,
         ModulePin, //
     },
-    preempt::PreemptGuard, //
+    preempt::PreemptGuard,
+    rcu::synchronize_rcu_tasks, //
 };
 use core::{
     ffi::CStr,
@@ -95,7 +96,8 @@ pub(crate) unsafe trait Hook: 'static {
 /// Implements [`Hook`] for a unit type.
 ///
 /// Takes the function's prototype, which must be that of the kernel's bindings, the two questions,
-/// and the body of the replacement, which has a [`PreemptGuard`].
+/// and the body of the replacement, which has a [`PreemptGuard`]. The caller vouches by `unsafe` that
+/// the body does what the function's callers expect.
 ///
 /// # Examples
 ///
@@ -107,7 +109,8 @@ pub(crate) unsafe trait Hook: 'static {
 ///     fn is_module_text_address(addr: usize) -> bool;
 ///     concerns: |call| call.argument() == 1,
 ///     replaces: |_call, _guard| true,
-///     with: |_guard| addr == 1,
+///     // SAFETY: The callers expect any answer.
+///     unsafe with: |_guard| addr == 1,
 /// }
 ///
 /// let hook = register::<TextAtOne>()?;
@@ -124,7 +127,7 @@ macro_rules! replace_function {
         fn $name:ident($($arg:ident: $type:ty),* $(,)?) -> $ret:ty;
         concerns: |$call:pat_param| $concerns:expr,
         replaces: |$call2:pat_param, $guard2:pat_param| $replaces:expr,
-        with: |$guard:pat_param| $with:expr $(,)?
+        unsafe with: |$guard:pat_param| $with:expr $(,)?
     ) => {
         $(#[$meta])*
         $vis struct $hook;
@@ -148,7 +151,8 @@ macro_rules! replace_function {
                 [$crate::primitives::bindings::$name, replacement];
 
             // SAFETY: The check above compares the prototypes. `guard` lives throughout, so the
-            // replacement neither sleeps nor blocks.
+            // replacement neither sleeps nor blocks. It does what the callers of the function expect, as
+            // whoever wrote `unsafe with` vouches.
             unsafe impl $crate::primitives::ftrace::Hook for $hook {
                 const NAME: &'static ::core::ffi::CStr = {
                     const NAME: &str = concat!(stringify!($name), "\0");
@@ -188,7 +192,7 @@ pub(crate) struct Removed(());
 ///
 /// # Invariants
 ///
-/// - `ops` is registered with ftrace.
+/// - `ops` is registered with ftrace, or ftrace is dead and has left calls redirected.
 /// - `pin` keeps the module loaded, whose text `ops` leads to.
 #[must_use = "a hook that is dropped cannot be removed"]
 pub(crate) struct Registration {
@@ -203,6 +207,9 @@ unsafe impl Send for Registration {}
 // SAFETY: A shared reference gives access to the name only.
 unsafe impl Sync for Registration {}
 
+/// Set once `ftrace_startup()` may have redirected calls.
+const ENABLED: c_ulong = bindings::FTRACE_OPS_FL_ENABLED as c_ulong;
+
 /// The number of attempts to register while ftrace changes a BPF trampoline on the same function.
 const TRIES: u32 = 100;
 
@@ -214,11 +221,15 @@ const TRIES: u32 = 100;
 ///
 /// - `ENOENT` if the kernel has no such function, `EINVAL` if it cannot be traced.
 /// - `EBUSY` if its calls are redirected already, by a livepatch or a kprobe with a post handler.
-/// - `ENODEV` if ftrace has disabled itself, or the module is unloading.
+/// - `ENODEV` if ftrace has disabled itself, or the module is unloading. If ftrace does so meanwhile, this
+///   succeeds, and no hook can be removed any more.
 /// - `EAGAIN` if a BPF trampoline on the function was being changed at each attempt.
 /// - `ENOMEM` if there is no memory.
 pub(crate) fn register<H: Hook>() -> Result<Registration> {
     /// Redirects a call, or lets it continue; calls no traced function.
+    ///
+    /// ftrace calls this with preemption enabled or disabled. It does not block, so Tasks RCU waits
+    /// for it.
     ///
     /// # Safety
     ///
@@ -279,25 +290,30 @@ pub(crate) fn register<H: Hook>() -> Result<Registration> {
         // text loaded until then. ftrace passes `callback` the registers of calls of `H`'s
         // function.
         match to_result(unsafe { bindings::register_ftrace_function(ops.get()) }) {
-            // INVARIANT: `ops` was registered above.
-            Ok(()) => {
-                return Ok(Registration {
-                    ops: ManuallyDrop::new(ops),
-                    pin: ManuallyDrop::new(pin),
-                    name: H::NAME,
-                })
-            }
+            Ok(()) => break,
             Err(EAGAIN) if tries > 1 => {
                 tries = tries.wrapping_sub(1);
                 fsleep(Delta::from_millis(1));
             }
+            // ftrace has disabled itself after it redirected the function's calls: `ftrace_startup()`
+            // leaves them as they are.
+            // SAFETY: `ops` is initialized, and ftrace has ended with it.
+            Err(ENODEV) if unsafe { (*ops.get()).flags } & ENABLED != 0 => break,
             Err(e) => {
-                // SAFETY: `ops` is initialized and not registered.
+                // `ftrace_startup()` may have put `ops` on ftrace's list, where tracers still are.
+                synchronize_rcu_tasks();
+                // SAFETY: `ops` is initialized and not registered, and nobody uses it any more.
                 unsafe { bindings::ftrace_free_filter(ops.get()) };
                 return Err(e);
             }
         }
     }
+    // INVARIANT: `ops` was registered above, or ftrace is dead and may call it for ever.
+    Ok(Registration {
+        ops: ManuallyDrop::new(ops),
+        pin: ManuallyDrop::new(pin),
+        name: H::NAME,
+    })
 }
 
 impl Registration {

@@ -335,6 +335,43 @@ static void by_name_case(const struct test_case *tc)
 	vfree(page);
 }
 
+static bool is_named(unsigned long addr)
+{
+	sprint_symbol(printed, addr);
+	return strncmp(printed, "0x", 2);
+}
+
+/* A foreign region from a hole below this module to one above it: the module stays the kernel's. */
+static void surrounding_case(const struct test_case *tc)
+{
+	const struct exception_table_entry *entry = THIS_MODULE->extable;
+	unsigned long addr = (unsigned long)surrounding_case, low, high, insn;
+	struct modreg_region region;
+	const struct modreg_plugin_desc desc = {
+		.name = "surrounding", .owner = THIS_MODULE, .regions = &region, .num_regions = 1,
+	};
+	struct modreg_plugin *plugin;
+
+	if (!find_functions())
+		return;
+	for (low = addr & PAGE_MASK; is_named(low); low -= PAGE_SIZE)
+		;
+	for (high = addr & PAGE_MASK; is_named(high); high += PAGE_SIZE)
+		;
+	region = (struct modreg_region){ low, high + PAGE_SIZE - low };
+	sprint_symbol(expected, addr);
+	insn = THIS_MODULE->num_exentries ? (unsigned long)&entry->insn + entry->insn : 0;
+	plugin = modreg_register_plugin(&desc);
+	if (!check_eq(PTR_ERR_OR_ZERO(plugin), 0))
+		return;
+	check_eq(modreg_is_foreign_address(addr), true);
+	check_printed(expected, "%pS", addr);
+	check_eq(kernel.kernel_text_address(addr), 1);
+	if (insn)
+		check_eq(kernel.search_exception_tables(insn), entry);
+	check_eq(modreg_unregister_plugin(plugin), 0);
+}
+
 static void kprobe_case(const struct test_case *tc)
 {
 	struct kprobe kp = { };
@@ -381,6 +418,7 @@ const struct test_case kallsyms_cases[] = {
 	{ "kallsyms.mmap_lock_contended", contended_case },
 	{ "kallsyms.by_name", by_name_case },
 	{ "kallsyms.kprobe", kprobe_case },
+	{ "kallsyms.surrounding", surrounding_case },
 	{ "sleeper.kallsyms", sleeper_case },
 	{ "off.kallsyms", off_case },
 	{ }
