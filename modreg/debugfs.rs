@@ -127,7 +127,11 @@ impl Listing for Plugins {
             plugin.total_size(tables),
             plugin.references(),
             state,
-            if self.show_values { plugin.base() } else { 0 }
+            if self.show_values {
+                plugin.base(tables)
+            } else {
+                0
+            }
         );
         if tables.owner.taints() != 0 {
             seq_print!(m, " {}", plugin.flags(tables));

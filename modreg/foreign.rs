@@ -7,6 +7,7 @@
 use crate::{
     modreg::{
         error::Refusal,
+        index::by_address,
         lock::LOCK,
         tables::{
             extable::Extable,
@@ -21,6 +22,7 @@ use crate::{
         },
         module::Module,
         nofault::is_readable,
+        preempt::PreemptGuard,
         rcu::Held, //
     },
 };
@@ -83,7 +85,13 @@ pub(crate) fn check(region: &mut Region, owner: &Module) -> Result<(), Refusal> 
     if !is_kernel_address(region.base) {
         return Err(Refusal::new(EINVAL, "a region lies in the user half"));
     }
-    if has_kernel_symbol(region.base) || has_kernel_symbol(end.wrapping_sub(1)) {
+    // The hooks answer for other plugins, which are not looked for here.
+    let is_foreign = |addr| {
+        let found = by_address::find(addr, &PreemptGuard::new()).map(|found| found.is_foreign);
+        found.unwrap_or(false)
+    };
+    let is_kernels = |addr| has_kernel_symbol(addr) && !is_foreign(addr);
+    if is_kernels(region.base) || is_kernels(end.wrapping_sub(1)) {
         return Err(Refusal::new(
             EEXIST,
             "a region lies where the kernel has symbols of its own",

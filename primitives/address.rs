@@ -21,8 +21,8 @@ pub(crate) fn is_kernel_address(addr: usize) -> bool {
     unsafe { helpers::is_kernel_address(addr) }
 }
 
-/// Returns whether the kernel itself has a symbol for an address, as `kallsyms_lookup()`: in
-/// vmlinux, in a module, in code of BPF or ftrace.
+/// Returns whether the kernel has a symbol for an address, as `kallsyms_lookup()`: in vmlinux, in a
+/// module, in code of BPF or ftrace, or where a hook answers.
 ///
 /// Context: Any, NMI included.
 ///

@@ -71,7 +71,7 @@ stops_once()
 
 load modreg && load test_modreg || ktap_exit_fail_msg "cannot load the modules"
 ktap_print_header
-ktap_set_plan 26
+ktap_set_plan 29
 
 result "owner that is unloaded: plugins of another registrant are registered" \
 	eval "load $owner mode=idle && run_case owners.register"
@@ -102,6 +102,13 @@ result "owner LIVE during an exit callback: is armed" run_case owners.arm_exit
 result "owner LIVE during an exit callback: loads" load $owner mode=idle
 result "owner LIVE during an exit callback: init regions are gone" run_case owners.init_is_gone
 result "owner LIVE during an exit callback: unloads" rmmod $owner
+
+log_mark
+result "owner LIVE during an init callback: loads" load $owner mode=thread
+result "owner LIVE during an init callback: init regions are gone" try output_is "found 1
+found 0
+0" eval "log | sed -n 's/^$owner: thread: //p'"
+result "owner LIVE during an init callback: unloads" rmmod $owner
 
 result "init failed during an exit callback: is armed" run_case owners.arm_notifier
 result "init failed during an exit callback: waits for no callback" within 60 load_fails $owner mode=refuse

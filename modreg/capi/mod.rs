@@ -327,10 +327,9 @@ export! {
         // its plugin is pinned. It is not freed before the guard is dropped.
         let plugin: &Plugin = unsafe { plugin(handle) };
         if let Some(tables) = plugin.tables(&guard) {
-            // SAFETY: `modreg_find_symbol_get()` has forgotten a pin of this owner, which the caller
-            // gives up.
-            let owner = unsafe { ModulePin::from_forgotten(&tables.owner) };
-            drop(plugin.forgotten_pin(owner));
+            // SAFETY: `modreg_find_symbol_get()` has forgotten a pin of this plugin and its owner, which
+            // the caller gives up.
+            drop(unsafe { plugin.forgotten_pin(ModulePin::from_forgotten(&tables.owner)) });
         }
     }
 

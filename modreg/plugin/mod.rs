@@ -244,6 +244,11 @@ impl Plugin {
         &self.regions
     }
 
+    /// Returns whether the plugin has or had init regions in its owner's memory.
+    pub(crate) fn has_init_in_owner(&self) -> bool {
+        self.regions.iter().any(|r| r.init && !r.foreign)
+    }
+
     /// Returns whether the plugin has or had foreign regions.
     pub(crate) fn has_foreign_regions(&self) -> bool {
         self.regions.iter().any(|region| region.foreign)
@@ -255,10 +260,12 @@ impl Plugin {
         regions.fold(0, |sum, r| sum.saturating_add(r.size))
     }
 
-    /// Returns the address of the first text region, or of the first region if none has text.
-    pub(crate) fn base(&self) -> usize {
-        let text = self.regions.iter().find(|r| r.text);
-        text.or(self.regions.first()).map_or(0, |r| r.base)
+    /// Returns the address of the first text region that the plugin has with `tables`, or of the first
+    /// region if none has text.
+    pub(crate) fn base(&self, tables: &Tables) -> usize {
+        let regions = || self.regions.iter().filter(|r| tables.is_init || !r.init);
+        let text = regions().find(|r| r.text).or(regions().next());
+        text.map_or(0, |r| r.base)
     }
 
     /// Notes that the arguments are parsed and the init callback has succeeded.
@@ -373,7 +380,7 @@ impl Plugin {
         let was = match self.state() {
             State::Live => self.refs.cmpxchg(1, 0, Full).ok().map(|_| State::Live),
             State::Coming => awaits_owner.then_some(State::Coming),
-            // The owner has been unloaded, or an earlier removal has failed.
+            // The owner has been unloaded.
             State::Going => Some(State::Going),
         }?;
         links.is_removing = true;
@@ -455,7 +462,12 @@ impl Plugin {
 
     /// Takes over a reference to the plugin whose [`PluginPin`] was forgotten; `owner` is its
     /// reference to the owner.
-    pub(crate) fn forgotten_pin(&self, owner: ModulePin) -> PluginPin<'_> {
+    ///
+    /// # Safety
+    ///
+    /// There must be such a reference, and the caller must give it up. Otherwise a plugin that is pinned
+    /// could be removed.
+    pub(crate) unsafe fn forgotten_pin(&self, owner: ModulePin) -> PluginPin<'_> {
         PluginPin {
             plugin: self,
             _owner: owner,

@@ -82,7 +82,7 @@ impl ModuleNotify for FailedLoads {
 
 /// Takes the init regions of an owner's plugins away, and makes those LIVE that wait for it.
 ///
-/// The kernel frees the init memory next, so a plugin in any state loses its init regions: one that
+/// The kernel frees the init memory next, so a plugin in any state loses its init regions there: one that
 /// has not started, and one that is GOING and whose exit callback runs.
 fn go_live(owner: ModuleId) {
     let mut last = None;
@@ -91,7 +91,7 @@ fn go_live(owner: ModuleId) {
         let Some(plugin) = by_owner::next(owner, last.as_ref(), &lock) else {
             return;
         };
-        if plugin.follows_owner() {
+        if plugin.follows_owner() || plugin.has_init_in_owner() {
             let full = drop_init(&plugin, &mut lock);
             let live = plugin.awaits_owner(&lock);
             if live {

@@ -96,6 +96,7 @@ pub(crate) fn replace_symbols(
         is_large = NAMES.takes_large(symbols);
         names = NameSet::new(plugin.name(), &tables, is_large)?;
     };
+    // With the lock, since these are of the same generation as those of another replacement.
     trace::plugin_symbols(plugin, &tables, None);
     let links = plugin.links().as_mut(&mut lock);
     let (id, old_names, old_foreign) = (links.id, mem::take(&mut links.names), links.foreign);

@@ -10,6 +10,7 @@
  *   slow	the same, and takes 5 seconds to unload
  *   refuse	its init function fails at once
  *   late	registers plugins while it is being unloaded
+ *   thread	a thread registers a plugin with init text, whose start outlasts the init function
  *   module	registers itself from its init function
  *   fail	the same, unregisters itself again, then its init function fails
  *   abandon	registers itself, then its init function fails
@@ -26,6 +27,7 @@
 #include <linux/kallsyms.h>
 #include <linux/kmemleak.h>
 #include <linux/kprobes.h>
+#include <linux/kthread.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -36,7 +38,7 @@
 
 static char *mode = "module";
 module_param(mode, charp, 0444);
-MODULE_PARM_DESC(mode, "leave, lose, own, idle, slow, refuse, late, module, fail, abandon, oops or panic");
+MODULE_PARM_DESC(mode, "leave, lose, own, idle, slow, refuse, late, thread, module, fail, abandon, oops or panic");
 
 static struct modreg_plugin *plugin;
 static void *lost;
@@ -224,6 +226,43 @@ static struct modreg_plugin *register_page(const char *name)
 	return modreg_register_plugin(&desc);
 }
 
+static DECLARE_COMPLETION(starting);
+static unsigned long init_text;
+
+/* The kernel frees the init text after this module's LIVE event. */
+static int outlast_init(void *data)
+{
+	int i;
+
+	pr_info("thread: found %d\n", modreg_is_address(init_text));
+	complete(&starting);
+	for (i = 0; i < 10000 && READ_ONCE(THIS_MODULE->state) != MODULE_STATE_LIVE; i++)
+		msleep(1);
+	for (i = 0; i < 100 && modreg_is_address(init_text); i++)
+		msleep(10);
+	pr_info("thread: found %d\n", modreg_is_address(init_text));
+	return 0;
+}
+
+/* data is in init text, which modpost sees no reference to then. */
+static int register_in_thread(void *data)
+{
+	const struct modreg_region regions[] = {
+		{ (unsigned long)test_modreg_owner_peek, 1, MODREG_TEXT },
+		{ (unsigned long)data, 1, MODREG_TEXT | MODREG_INIT },
+	};
+	const struct modreg_plugin_desc desc = {
+		.name = "thread", .owner = THIS_MODULE, .regions = regions,
+		.num_regions = ARRAY_SIZE(regions), .init = outlast_init,
+	};
+
+	init_text = (unsigned long)data;
+	plugin = modreg_register_plugin(&desc);
+	pr_info("thread: %d\n", PTR_ERR_OR_ZERO(plugin));
+	complete(&starting);
+	return 0;
+}
+
 /* Two functions of the plugin; a report finds one below the other on the stack. */
 static noinline long trouble_inner(const long *p)
 {
@@ -255,6 +294,12 @@ static int __init test_modreg_owner_init(void)
 		return 0;
 	if (!strcmp(mode, "refuse"))
 		return -EXFULL;
+	if (!strcmp(mode, "thread")) {
+		err = PTR_ERR_OR_ZERO(kthread_run(register_in_thread, early_peek, KBUILD_MODNAME));
+		if (!err)
+			wait_for_completion(&starting);
+		return err;
+	}
 	err = register_self();
 	if (!strcmp(mode, "module"))
 		return err;
@@ -277,6 +322,9 @@ static void __exit test_modreg_owner_exit(void)
 		modreg_unregister_plugin(plugin);
 	} else if (!strcmp(mode, "own")) {
 		pr_info("own: %d\n", modreg_unregister_plugin(plugin));
+	} else if (!strcmp(mode, "thread")) {
+		wait_for_completion(&starting);
+		modreg_unregister_plugin(plugin);
 	} else if (!strcmp(mode, "slow")) {
 		ssleep(5);
 	}
