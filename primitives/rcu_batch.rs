@@ -13,6 +13,7 @@ use super::{
         load_acquire,
         load_relaxed, //
     },
+    errno::edeadlk,
     preempt::PreemptGuard,
     rcu::{
         synchronize_rcu,
@@ -21,7 +22,10 @@ use super::{
         Retire,
         Retired, //
     },
-    stop_machine::stop_machine,
+    stop_machine::{
+        can_stop_machine,
+        stop_machine, //
+    },
 };
 use core::{
     marker::PhantomData,
@@ -124,14 +128,22 @@ pub(crate) struct Emptied<B>(usize, PhantomData<fn(B)>);
 /// `f` must not allocate nor sleep, nor free on `PREEMPT_RT`.
 ///
 /// Context: May sleep.
+///
+/// # Errors
+///
+/// `EDEADLK`, with a line in the log, if the caller may not sleep: it may be such a reader itself. Nothing
+/// was emptied then.
 pub(crate) fn empty_batch<B, R>(
     held: &mut Held<'_, B>,
     mut f: impl FnMut(&mut Held<'_, B>) -> R + Send,
-) -> (Emptied<B>, R::Output, Result)
+) -> Result<(Emptied<B>, R::Output, Result)>
 where
     B: BatchLock,
     R: Retire + Send,
 {
+    if !can_stop_machine() {
+        return Err(edeadlk());
+    }
     let number = load_relaxed(&B::batches().last).wrapping_add(1);
     let mut empty = || {
         // Modelled, with the marks and the wait for readers, in tests/litmus/rcu-batch.litmus.
@@ -149,7 +161,7 @@ where
         }
     };
     // INVARIANT: The batch was emptied, and the readers were waited for in either case.
-    (Emptied(number, PhantomData), retired, done)
+    Ok((Emptied(number, PhantomData), retired, done))
 }
 
 /// An RCU-protected pointer that is written under the global lock `B`, and emptied with others.
@@ -181,7 +193,7 @@ where
 ///     cell.mark(&mut held);
 ///     assert_eq!(cell.load(&PreemptGuard::new()), Some(&7));
 /// }
-/// let (emptied, (), done) = empty_batch(&mut held, |_held| ());
+/// let (emptied, (), done) = empty_batch(&mut held, |_held| ())?;
 /// done?;
 /// for cell in &cells {
 ///     assert_eq!(cell.load(&PreemptGuard::new()), None);

@@ -32,7 +32,7 @@ pub(crate) struct Stopped(NotThreadSafe);
 /// `Send`, which keeps a [`PreemptGuard`](super::preempt::PreemptGuard) out of it.
 ///
 /// Interrupts are disabled while `f` runs, so it must not allocate, nor may it free on `PREEMPT_RT`.
-/// Therefore `f` is an [`FnMut`], which cannot drop what it has captured.
+/// `f` is an [`FnMut`], so what it has captured is not moved into it and dropped at its end.
 ///
 /// No reader still uses what `f` returned as retired, so it is given back to the caller:
 ///

@@ -289,11 +289,15 @@ fn unlink(leaving: &mut [Leaving<'_>]) {
         return;
     }
     let mut held = Held::new(&mut lock);
-    let (removal, last, stopped) = empty_batch(&mut held, |held| {
+    let emptied = empty_batch(&mut held, |held| {
         index::remove_prepared(held);
         let last = last.take();
         last.and_then(|last| LAST_UNLOADED.replace(Some(last), held))
     });
+    let Ok((removal, last, stopped)) = emptied else {
+        // Callers may sleep. The plugins go with the next removal.
+        return;
+    };
     add_count((n as isize).wrapping_neg(), &held);
     // The plugins have no tables, so lookups skip what the indexes have of them.
     for plugin in leaving.iter_mut() {

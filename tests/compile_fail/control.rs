@@ -22,7 +22,7 @@ fn control() -> Result {
         entry.take().map(|entry| entry.remove(&mut held))
     })?);
     BATCH_CELL.mark(&mut held);
-    let (emptied, (), _stopped) = empty_batch(&mut held, |_held| ());
+    let (emptied, (), _stopped) = empty_batch(&mut held, |_held| ())?;
     drop(BATCH_CELL.take(&emptied, &mut held));
     Ok(())
 }

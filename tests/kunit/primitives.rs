@@ -5,6 +5,7 @@
 use crate::{
     modreg::lock::LOCK,
     primitives::{
+        errno::edeadlk,
         preempt::{
             preemptible,
             PreemptGuard, //
@@ -301,7 +302,7 @@ mod batch {
         let mut seen = (None, None, None);
         let (emptied, (), done) = empty_batch(&mut held, |_held| {
             seen = (load(&one), load(&two), load(&stays));
-        });
+        })?;
         let held_one = one.load_held(&held).map(|c| c.0);
         let after = all();
         let taken = (
@@ -326,6 +327,27 @@ mod batch {
         Ok(())
     }
 
+    /// A caller that may be a reader empties nothing.
+    #[test]
+    fn rcu_batch_atomic() -> Result {
+        let cell = cell(1)?;
+        let mut lock = LOCK.lock();
+        let mut held = Held::new(&mut lock);
+        cell.mark(&mut held);
+        let guard = PreemptGuard::new();
+        let refused = empty_batch(&mut held, |_held| ());
+        drop(guard);
+        let there = load(&cell);
+        let (emptied, (), done) = empty_batch(&mut held, |_held| ())?;
+        let taken = cell.take(&emptied, &mut held);
+        drop(lock);
+        done?;
+        check_eq!(refused.err(), Some(edeadlk()));
+        check_eq!(there, Some(1));
+        check_eq!(taken.map(|c| c.0), Some(1));
+        Ok(())
+    }
+
     /// The number of a batch comes again after four.
     #[test]
     fn rcu_batch_many() -> Result {
@@ -334,13 +356,13 @@ mod batch {
         for n in 2..12 {
             let mut lock = LOCK.lock();
             let mut held = Held::new(&mut lock);
-            let (old, (), done) = empty_batch(&mut held, |_held| ());
+            let (old, (), done) = empty_batch(&mut held, |_held| ())?;
             let unmarked = cell.take(&old, &mut held);
             let stays = load(&cell);
             cell.mark(&mut held);
             let early = cell.take(&old, &mut held);
             let marked = load(&cell);
-            let (emptied, (), done_too) = empty_batch(&mut held, |_held| ());
+            let (emptied, (), done_too) = empty_batch(&mut held, |_held| ())?;
             let gone = load(&cell);
             let late = cell.take(&old, &mut held);
             let taken = cell.take(&emptied, &mut held);
