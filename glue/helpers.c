@@ -133,6 +133,13 @@ int rust_helper_rcu_preempt_depth(void)
 	return rcu_preempt_depth();
 }
 
+#ifdef CONFIG_PROVE_RCU
+void rust_helper_rcu_warn_unless_watching(void)
+{
+	RCU_LOCKDEP_WARN(!rcu_is_watching(), "a reader where RCU is not watching");
+}
+#endif
+
 /* A macro where there is no preemption. */
 void rust_helper_synchronize_rcu_tasks(void)
 {

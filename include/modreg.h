@@ -18,8 +18,9 @@
 /**
  * DOC: Contexts
  *
- * * "Any, NMI included": process, softirq, hard interrupt, NMI and oops context. The
- *   function takes no lock, allocates nothing and does not sleep.
+ * * "Any, NMI included": process, softirq, hard interrupt, NMI and oops context, where RCU
+ *   is watching (rcu_is_watching()). The function takes no lock, allocates nothing and
+ *   does not sleep.
  * * "Any, with preemption disabled": the same, and the caller has disabled preemption.
  * * "May sleep": process context with preemption and interrupts enabled.
  */
@@ -54,6 +55,10 @@ enum modreg_region_flags {
  * @base: first address.
  * @size: bytes, more than 0; @base + @size must not wrap.
  * @flags: enum modreg_region_flags.
+ *
+ * Code outside of the owner's memory, and the 16 bytes behind it, must be readable as long
+ * as the plugin is registered: perf decodes instructions there in NMIs. Other regions
+ * are not accessed.
  */
 struct modreg_region {
 	unsigned long base;
@@ -191,17 +196,20 @@ struct modreg_plugin_desc {
  *
  * * -EINVAL - @desc or one of its members is missing or malformed: no or bad name,
  *   no owner, no regions, a region that is empty or wraps, own regions that overlap,
- *   unknown flags, a count without a table, @symbols beside @symtab, a string
- *   table without a final NUL, exception entries out of order, a parameter without
- *   @ops; for a region outside of the owner also an address in the user half, or an
- *   exception entry of a type for the kernel's own code
+ *   unknown flags, a count without a table, @symbols beside @symtab, a symbol without
+ *   a name, with a character that is not printable in it, or with a type that is no
+ *   letter, a string table without a final NUL, a name outside of it, exception entries
+ *   out of order, a parameter without name, @ops or value; for a region outside of
+ *   the owner also an address in the user half, or an exception entry of a type for
+ *   the kernel's own code
  * * -ENAMETOOLONG - a name is too long
  * * -E2BIG - a count is beyond its limit, or all plugins would have 2^32 symbols
- * * -ERANGE - a symbol or an exception entry lies outside the regions
+ * * -ERANGE - a symbol or an exception entry lies outside the regions; for an instruction
+ *   outside of the owner also its fixup, or a fixup that goes before the instruction
  * * -EEXIST - the name is taken, or a region overlaps another plugin's or has symbols of
  *   the kernel's own
- * * -EFAULT - a text region outside of the owner cannot be read
- * * -ENODEV - @desc->owner is unloading
+ * * -EFAULT - a text region outside of the owner, or the 16 bytes behind it, cannot be read
+ * * -ENODEV - @desc->owner or modreg is being unloaded
  * * -ENOENT - @desc->args names an unknown parameter
  * * -EDEADLK - called where sleeping is not allowed
  * * -ENOMEM - out of memory

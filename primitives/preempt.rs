@@ -14,7 +14,8 @@ use kernel::types::NotThreadSafe;
 /// preempt a task inside `rcu_read_lock()`, and `stop_machine()` does not wait for that task.
 ///
 /// An RCU grace period waits for regions with preemption disabled too (since Linux 4.20), so this
-/// is a read side for [`call_rcu()`](crate::primitives::rcu) as well.
+/// is a read side for [`call_rcu()`](crate::primitives::rcu) as well. Where RCU is not watching, in an idle
+/// processor for instance, it waits for nobody: a kernel with `CONFIG_PROVE_RCU` warns there.
 ///
 /// The type is explicitly not `Send` because this property is per CPU.
 ///
@@ -42,6 +43,11 @@ impl PreemptGuard {
     /// Context: Any, NMI included.
     #[inline]
     pub(crate) fn new() -> Self {
+        #[cfg(CONFIG_PROVE_RCU)]
+        // SAFETY: An FFI call with no additional requirements.
+        unsafe {
+            bindings::rcu_warn_unless_watching()
+        };
         count::disable();
         // INVARIANT: Preemption was disabled above.
         Self(NotThreadSafe)

@@ -99,10 +99,12 @@ impl kernel::Module for SampleModule {
         // modreg copies all of this except the exception entry, the only one of this module.
         let plugin = Builder::new(c"sample_rust", module)
             .regions(&[
-                Region::text(text),
+                // SAFETY: It is code of this module.
+                unsafe { Region::text(text) },
                 Region::data(step..step.wrapping_add(size_of::<Page>())),
                 // No reader finds this once the plugin is LIVE, and the memory may be reused.
-                Region::text(init).init(),
+                // SAFETY: Until then it is code of this module.
+                unsafe { Region::text(init) }.init(),
             ])
             .symbols(&[
                 Symbol::new(c"sample_rust_add", sample_rust_add as *const () as usize).export_gpl(),

@@ -26,18 +26,14 @@ use kernel::{
 
 /// A range of addresses that a plugin owns.
 ///
-/// modreg does not access the memory, so any range is safe.
-///
 /// # Examples
 ///
 /// ```
 /// # let (code, data) = crate::ranges();
 /// # let startup = code.clone();
-/// let regions = [
-///     Region::text(code),
-///     Region::text(startup).init(),
-///     Region::data(data),
-/// ];
+/// // SAFETY: The code is this module's.
+/// let (code, startup) = unsafe { (Region::text(code), Region::text(startup)) };
+/// let regions = [code, startup.init(), Region::data(data)];
 /// ```
 #[derive(Clone, Copy)]
 #[repr(transparent)]
@@ -53,11 +49,16 @@ impl Region {
     }
 
     /// Creates a region of code.
-    pub(crate) fn text(range: Range<usize>) -> Self {
+    ///
+    /// # Safety
+    ///
+    /// As long as readers find the region, the range and the 16 bytes behind it must be readable: perf
+    /// decodes instructions there. Code of the plugin's owner is.
+    pub(crate) unsafe fn text(range: Range<usize>) -> Self {
         Self::new(range, bindings::modreg_region_flags_MODREG_TEXT)
     }
 
-    /// Creates a region of anything but code.
+    /// Creates a region of anything but code, whose memory is not accessed.
     pub(crate) fn data(range: Range<usize>) -> Self {
         Self::new(range, 0)
     }
@@ -199,7 +200,8 @@ impl<'a> Param<'a> {
 /// ```
 /// # let (code, data) = crate::ranges();
 /// let plugin = Builder::new(c"jit", module)
-///     .regions(&[Region::text(code)])
+///     // SAFETY: The code is this module's.
+///     .regions(&[unsafe { Region::text(code) }])
 ///     .exceptions(exceptions_of(module))
 ///     .register(KBox::new((), GFP_KERNEL)?)?;
 /// # Ok::<(), Error>(())
@@ -230,7 +232,8 @@ pub(crate) fn exceptions_of(module: &'static ThisModule) -> &'static [exception_
 /// ```
 /// # let (code, data) = crate::ranges();
 /// let plugin = Builder::new(c"jit", module)
-///     .regions(&[Region::text(code.clone()), Region::data(data.clone())])
+///     // SAFETY: The code is this module's.
+///     .regions(&[unsafe { Region::text(code.clone()) }, Region::data(data.clone())])
 ///     .symbols(&[
 ///         Symbol::new(c"filter", code.start).export_gpl(),
 ///         Symbol::new(c"table", data.start),
@@ -239,7 +242,8 @@ pub(crate) fn exceptions_of(module: &'static ThisModule) -> &'static [exception_
 ///
 /// // A region belongs to one plugin.
 /// let other = Builder::new(c"other", module)
-///     .regions(&[Region::text(code)])
+///     // SAFETY: The code is this module's.
+///     .regions(&[unsafe { Region::text(code) }])
 ///     .register(KBox::new((), GFP_KERNEL)?);
 /// assert_eq!(other.err(), Some(EEXIST));
 /// # Ok::<(), Error>(())

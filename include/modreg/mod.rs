@@ -26,7 +26,8 @@
 //!     let code = program.code.as_ptr_range();
 //!     let code = code.start.addr()..code.end.addr();
 //!     modreg::Builder::new(c"jit", module)
-//!         .regions(&[modreg::Region::text(code.clone())])
+//!         // SAFETY: The code can be read as long as the plugin is registered.
+//!         .regions(&[unsafe { modreg::Region::text(code.clone()) }])
 //!         .symbols(&[modreg::Symbol::new(c"filter", code.start)])
 //!         .register(program)
 //! }

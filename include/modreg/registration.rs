@@ -44,7 +44,8 @@ use kernel::{
 ///
 /// # let (code, data) = crate::ranges();
 /// let plugin = Builder::new(c"jit", module)
-///     .regions(&[Region::text(code)])
+///     // SAFETY: The code is this module's.
+///     .regions(&[unsafe { Region::text(code) }])
 ///     .register(KBox::new(Jit, GFP_KERNEL)?)?;
 /// # Ok::<(), Error>(())
 /// ```
@@ -142,7 +143,8 @@ impl Builder<'_> {
 /// ```
 /// # let (code, data) = crate::ranges();
 /// let plugin = Builder::new(c"jit", module)
-///     .regions(&[Region::text(code.clone())])
+///     // SAFETY: The code is this module's.
+///     .regions(&[unsafe { Region::text(code.clone()) }])
 ///     .symbols(&[Symbol::new(c"filter", code.start).export()])
 ///     .register(KBox::new((), GFP_KERNEL)?)?;
 ///
@@ -197,7 +199,8 @@ impl<T: Plugin> Registration<T> {
     /// # let (code, _data) = crate::ranges();
     /// // The range is known before the symbols are.
     /// let plugin = Builder::new(c"jit", module)
-    ///     .regions(&[Region::text(code.clone())])
+    ///     // SAFETY: The code is this module's.
+    ///     .regions(&[unsafe { Region::text(code.clone()) }])
     ///     .register(KBox::new((), GFP_KERNEL)?)?;
     ///
     /// plugin.replace_symbols(&[Symbol::new(c"filter", code.start)], &[])?;

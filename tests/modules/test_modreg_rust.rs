@@ -96,7 +96,8 @@ fn register(
     module: &'static ThisModule,
 ) -> Result<Registration<Counted>> {
     Builder::new(name, module)
-        .regions(&[Region::text(room()..room().wrapping_add(ROOM.len()))])
+        // SAFETY: It is memory of this module.
+        .regions(&[unsafe { Region::text(room()..room().wrapping_add(ROOM.len())) }])
         .symbols(&[
             Symbol::new(c"wrapped", room().wrapping_add(16)).export_gpl(),
             Symbol::new(c"weak", room().wrapping_add(32)).letter(b'w'),
