@@ -75,13 +75,6 @@ pub(crate) fn copy_string(addr: usize, buf: &mut [u8]) -> bool {
     true
 }
 
-/// Returns the four bytes at `addr`, or [`None`] if they cannot be read.
-///
-/// Context: Any, NMI included.
-pub(crate) fn read_u32(addr: usize) -> Option<u32> {
-    read(addr).map(u32::from_ne_bytes)
-}
-
 /// Returns the word at `addr`, or [`None`] if it cannot be read.
 ///
 /// Context: Any, NMI included.

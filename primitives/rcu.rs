@@ -460,42 +460,6 @@ impl<T: Send + Sync, B: GlobalLockBackend> RcuCell<T, B> {
     }
 }
 
-/// Evidence that allows reading an [`RcuCell`]: a reader's guard or the writers' lock.
-///
-/// # Examples
-///
-/// ```
-/// use crate::primitives::preempt::PreemptGuard;
-///
-/// /// Serves readers and writers.
-/// fn number<'a, R: RcuRead<'a, LOCK>>(cell: &'a RcuCell<u32, LOCK>, by: R) -> u32 {
-///     by.read(cell).copied().unwrap_or(0)
-/// }
-///
-/// let cell = RcuCell::empty();
-/// assert_eq!(number(&cell, &PreemptGuard::new()), 0);
-/// let mut lock = LOCK.lock();
-/// assert_eq!(number(&cell, &Held::new(&mut lock)), 0);
-/// ```
-pub(crate) trait RcuRead<'a, B: GlobalLockBackend>: Copy {
-    /// Returns the value of `cell`, or [`None`] if there is none.
-    fn read<T: Send + Sync>(self, cell: &'a RcuCell<T, B>) -> Option<&'a T>;
-}
-
-impl<'a, B: GlobalLockBackend> RcuRead<'a, B> for &'a PreemptGuard {
-    #[inline]
-    fn read<T: Send + Sync>(self, cell: &'a RcuCell<T, B>) -> Option<&'a T> {
-        cell.load(self)
-    }
-}
-
-impl<'a, B: GlobalLockBackend> RcuRead<'a, B> for &'a Held<'_, B> {
-    #[inline]
-    fn read<T: Send + Sync>(self, cell: &'a RcuCell<T, B>) -> Option<&'a T> {
-        cell.load_held(self)
-    }
-}
-
 impl<T: Send + Sync, B: GlobalLockBackend> Drop for RcuCell<T, B> {
     fn drop(&mut self) {
         let ptr = self.ptr.load(Relaxed);

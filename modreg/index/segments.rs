@@ -6,11 +6,11 @@ use crate::{
     modreg::lock::LOCK,
     primitives::{
         atomic::load_relaxed,
+        preempt::PreemptGuard,
         rcu::{
             Held,
             RcuBox,
-            RcuCell,
-            RcuRead, //
+            RcuCell, //
         },
     },
 };
@@ -103,10 +103,10 @@ impl<T: Send + Sync> Segments<T> {
     ///
     /// Context: Any, NMI included.
     #[inline]
-    pub(crate) fn get<'a>(&'a self, i: u32, by: impl RcuRead<'a, LOCK>) -> Option<&'a T> {
+    pub(crate) fn get<'g>(&'g self, i: u32, guard: &'g PreemptGuard) -> Option<&'g T> {
         let at = Position::of(i);
-        by.read(self.segments.get(at.segment)?)?
-            .get(at.element as usize)
+        let segment = self.segments.get(at.segment)?;
+        segment.load(guard)?.get(at.element as usize)
     }
 
     /// Returns how many elements there are.
