@@ -23,13 +23,13 @@ rust_kdir()
 copy()
 {
 	dir=$work/$1
-	mkdir -p "$dir"
-	cp -rs "$KDIR"/{include,rust,scripts,Module.symvers} "$dir"
-	cp "$KDIR"/{.config,Makefile} "$dir"
+	mkdir -p "$dir/include/config"
+	cp -rs "$KDIR/rust" "$dir"
+	cp -rs "$KDIR/include/generated" "$dir/include"
+	cp "$KDIR"/include/config/{auto.conf,kernel.release} "$dir/include/config"
+	cp "$KDIR"/{.config,Makefile,Module.symvers} "$dir"
 	ln -s "$(readlink -f "$KDIR/source")" "$dir/source"
 	sed -i "s|^export KBUILD_OUTPUT = .*|export KBUILD_OUTPUT = $dir|" "$dir/Makefile"
-	cp --remove-destination "$(readlink -f "$dir/include/config/auto.conf")" "$dir/include/config/auto.conf"
-	cp --remove-destination "$(readlink -f "$dir/Module.symvers")" "$dir/Module.symvers"
 	cd "$dir" || exit
 }
 
