@@ -85,7 +85,7 @@ pub(crate) fn find_symbol<'g>(
 /// `module_address_lookup()`.
 ///
 /// Context: Any, NMI included.
-#[inline]
+#[inline(always)]
 pub(crate) fn address_lookup(
     addr: usize,
     guard: &PreemptGuard,

@@ -75,7 +75,7 @@ pub(crate) struct RegionMatch<'g> {
 /// Returns the region that `addr` lies in.
 ///
 /// Context: Any, NMI included.
-#[inline]
+#[inline(always)]
 pub(crate) fn find(addr: usize, guard: &PreemptGuard) -> Option<RegionMatch<'_>> {
     let Found {
         base,
@@ -84,8 +84,10 @@ pub(crate) fn find(addr: usize, guard: &PreemptGuard) -> Option<RegionMatch<'_>>
         marks,
     } = REGIONS.find(addr, guard)?;
     let tables = plugin.tables(guard)?;
-    let exists = marks & INIT == 0 || tables.is_init;
-    exists.then_some(RegionMatch {
+    if marks & INIT != 0 && !tables.is_init {
+        return None;
+    }
+    Some(RegionMatch {
         plugin,
         tables,
         base,

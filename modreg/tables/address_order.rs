@@ -72,8 +72,8 @@ pub(super) struct Nearest {
     pub(super) value: usize,
     /// The offset of its name.
     pub(super) name: u32,
-    /// The address of the next symbol.
-    pub(super) next: Option<usize>,
+    /// The address of the next symbol, but not above the limit.
+    pub(super) next: usize,
 }
 
 /// A symbol that an address can resolve to.
@@ -116,15 +116,16 @@ impl Few {
         })
     }
 
-    /// Returns the last symbol at or below `addr`.
+    /// Returns the last symbol at or below `addr`, with the next one up to `limit`.
     ///
     /// Context: Any, NMI included.
-    pub(super) fn nearest(&self, symbols: &Symbols, addr: usize) -> Option<Nearest> {
-        let (mut at, mut next) = (None, None);
+    #[inline(never)]
+    pub(super) fn nearest(&self, symbols: &Symbols, addr: usize, limit: usize) -> Option<Nearest> {
+        let (mut at, mut next) = (None, limit);
         for i in (0..symbols.len().min(FEW)).filter(|i| self.0 & (1 << i) != 0) {
             let value = symbols.value(i);
             if value > addr {
-                next = Some(next.map_or(value, |next: usize| next.min(value)));
+                next = next.min(value);
             } else if at.is_none_or(|(best, _)| value > best) {
                 at = Some((value, i));
             }
@@ -173,14 +174,14 @@ impl AddressOrder {
         })
     }
 
-    /// Returns the last symbol at or below `addr`.
+    /// Returns the last symbol at or below `addr`, with the next one up to `limit`.
     ///
     /// Context: Any, NMI included.
-    #[inline]
-    pub(super) fn nearest(&self, addr: usize) -> Option<Nearest> {
+    #[inline(always)]
+    pub(super) fn nearest(&self, addr: usize, limit: usize) -> Option<Nearest> {
         match self {
-            Self::Dense(dense) => dense.nearest(addr),
-            Self::Sparse(sparse) => sparse.nearest(addr),
+            Self::Dense(dense) => dense.nearest(addr, limit),
+            Self::Sparse(sparse) => sparse.nearest(addr, limit),
         }
     }
 }
@@ -227,8 +228,8 @@ impl Dense {
         Ok(Some(this))
     }
 
-    #[inline]
-    fn nearest(&self, addr: usize) -> Option<Nearest> {
+    #[inline(always)]
+    fn nearest(&self, addr: usize, limit: usize) -> Option<Nearest> {
         let offset = addr.checked_sub(self.base)?;
         let offset = u32::try_from(offset).unwrap_or(u32::MAX);
         let at = self
@@ -254,7 +255,7 @@ impl Dense {
         Some(Nearest {
             value: self.base + block as usize + usize::from(*slots.get(last)?),
             name: *self.names.get(at * BLOCK + last)?,
-            next: next.map(|next| self.base + next as usize),
+            next: next.map_or(limit, |next| limit.min(self.base + next as usize)),
         })
     }
 }
@@ -272,13 +273,14 @@ impl Sparse {
         Ok(this)
     }
 
-    fn nearest(&self, addr: usize) -> Option<Nearest> {
+    #[inline(never)]
+    fn nearest(&self, addr: usize, limit: usize) -> Option<Nearest> {
         let next = self.values.partition_point(|&v| v <= addr);
         let at = next.checked_sub(1)?;
         Some(Nearest {
             value: *self.values.get(at)?,
             name: *self.names.get(at)?,
-            next: self.values.get(next).copied(),
+            next: self.values.get(next).map_or(limit, |&v| limit.min(v)),
         })
     }
 }

@@ -196,7 +196,7 @@ impl Symtab {
     /// Takes a logarithmic number of steps.
     ///
     /// Context: Any, NMI included.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find(&self, addr: usize, base: usize, size: usize) -> Option<Found<'_>> {
         let (nearest, size) = self.nearest(addr, base, size)?;
         Some(Found {
@@ -207,20 +207,19 @@ impl Symtab {
     }
 
     /// Returns the symbol at or below `addr` in a region, and its size.
-    #[inline]
+    #[inline(always)]
     fn nearest(&self, addr: usize, base: usize, size: usize) -> Option<(Nearest, usize)> {
+        let end = base.wrapping_add(size);
         let order = self.orders.as_ref().and_then(|o| o.by_address.as_ref());
         let nearest = match order {
-            Some(order) => order.nearest(addr),
-            None => self.few.nearest(&self.symbols, addr),
+            Some(order) => order.nearest(addr, end),
+            None => self.few.nearest(&self.symbols, addr, end),
         }?;
         if nearest.value < base {
             // It lies in another region.
             return None;
         }
-        let end = base.wrapping_add(size);
-        let end = nearest.next.map_or(end, |next| next.min(end));
-        let size = end.wrapping_sub(nearest.value);
+        let size = nearest.next.wrapping_sub(nearest.value);
         Some((nearest, size))
     }
 

@@ -188,7 +188,7 @@ impl<T: Send + Sync, B: GlobalLockBackend> RangeTree<T, B> {
     /// Takes a number of steps that is logarithmic in the number of ranges.
     ///
     /// Context: Any, NMI included.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find<'g>(
         &'g self,
         addr: usize,
@@ -196,17 +196,19 @@ impl<T: Send + Sync, B: GlobalLockBackend> RangeTree<T, B> {
     ) -> Option<Found<'g, T>> {
         // SAFETY: `_guard` keeps preemption disabled during `'g`.
         let mut node = unsafe { self.root() }?;
-        loop {
+        // A rank of 0 becomes a slot that no node has.
+        let leaf = loop {
             match node.view() {
-                View::Inner(inner) => node = inner.child(inner.rank(addr).checked_sub(1)?)?,
-                View::Leaf(leaf) => {
-                    let range = leaf.range(leaf.rank(addr).checked_sub(1)?)?;
-                    // SAFETY: The range was in the tree during `'g`.
-                    let found = unsafe { Self::found(range) };
-                    return (addr.wrapping_sub(range.base) < range.size).then_some(found);
-                }
+                View::Inner(inner) => node = inner.child(inner.rank(addr).wrapping_sub(1))?,
+                View::Leaf(leaf) => break leaf,
             }
+        };
+        let range = leaf.slot(leaf.rank(addr).wrapping_sub(1))?;
+        if addr.wrapping_sub(range.base) >= range.size {
+            return None;
         }
+        // SAFETY: The size is not 0, so the range was in the tree during `'g`.
+        Some(unsafe { Self::found(range) })
     }
 
     /// Returns the value of a range without the marks.

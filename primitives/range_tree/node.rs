@@ -136,21 +136,30 @@ pub(super) enum View<'a> {
 const _: () = {
     assert!(size_of::<Spare>() == 512);
     assert!(size_of::<Leaf>() <= 512 && size_of::<Inner>() <= 512);
-    assert!(LEAF % STRIDE == 0 && INNER % STRIDE == 0);
 };
 
+/// Keys that are counted one by one in a node that has no more.
+const FEW: usize = 4;
+
 /// Returns the number of `keys` that are not above `addr`, of which `len` are in use.
+///
+/// No branch depends on a key.
 #[inline(always)]
 fn rank<const N: usize>(keys: &[Atomic<usize>; N], len: usize, addr: usize) -> usize {
+    const { assert!(FEW <= N && N % STRIDE == 0) };
     let counts = |i: usize| {
-        // SAFETY: `i` is less than `len`, or less than `N` since `STRIDE` divides it.
+        // SAFETY: `i` is less than `N`, which is not below `FEW`, and which `STRIDE` divides.
         let key = unsafe { keys.get_unchecked(i) };
         usize::from(load_relaxed(key) <= addr)
     };
-    if len <= 4 {
-        return (0..len).map(counts).sum();
+    // Free slots do not count.
+    if len <= 1 {
+        return counts(0);
     }
-    // Two rounds of independent loads, and no branch that depends on a key.
+    if len <= FEW {
+        return (0..FEW).map(counts).sum();
+    }
+    // Two rounds of independent loads.
     let samples: usize = (1..N / STRIDE).map(|i| counts(i * STRIDE)).sum();
     let first = samples * STRIDE;
     first + (first..first + STRIDE).map(counts).sum::<usize>()
@@ -227,17 +236,22 @@ impl Leaf {
         rank(&self.keys, self.node.len(), addr)
     }
 
-    /// Returns the range in slot `i`, or [`None`] if it was removed.
+    /// Returns the range in slot `i`, whose size is 0 if it was removed; [`None`] if there is no such
+    /// slot.
     #[inline(always)]
-    pub(super) fn range(&self, i: usize) -> Option<Range> {
+    pub(super) fn slot(&self, i: usize) -> Option<Range> {
         // `append()` stores the key last, so it is loaded first.
         acquire_fence();
-        let range = Range {
+        Some(Range {
             base: load_relaxed(self.keys.get(i)?),
             size: load_relaxed(self.sizes.get(i)?),
             value: load_relaxed(self.values.get(i)?),
-        };
-        (range.size != 0).then_some(range)
+        })
+    }
+
+    /// Returns the range in slot `i`, or [`None`] if it was removed.
+    pub(super) fn range(&self, i: usize) -> Option<Range> {
+        self.slot(i).filter(|range| range.size != 0)
     }
 
     /// Returns the ranges in ascending order.
