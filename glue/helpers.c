@@ -45,10 +45,10 @@ unsigned long rust_helper_current_stack_pointer(void)
 }
 
 #ifdef CONFIG_DYNAMIC_FTRACE_WITH_ARGS
-unsigned long rust_helper_ftrace_regs_get_argument(struct ftrace_regs *fregs,
-						   unsigned int n)
+/* One load with a constant number, a checked table with any. */
+unsigned long rust_helper_ftrace_regs_get_argument_0(struct ftrace_regs *fregs)
 {
-	return ftrace_regs_get_argument(fregs, n);
+	return ftrace_regs_get_argument(fregs, 0);
 }
 
 void rust_helper_ftrace_regs_set_instruction_pointer(struct ftrace_regs *fregs,
@@ -149,9 +149,4 @@ void rust_helper_synchronize_rcu_tasks(void)
 bool rust_helper_user_mode(struct pt_regs *regs)
 {
 	return user_mode(regs);
-}
-
-bool rust_helper_within_this_module(unsigned long addr)
-{
-	return within_module(addr, THIS_MODULE);
 }

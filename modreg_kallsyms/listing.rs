@@ -15,7 +15,10 @@ use crate::{
         preempt::PreemptGuard, //
     },
 };
-use core::ffi::CStr;
+use core::{
+    ffi::CStr,
+    mem::MaybeUninit, //
+};
 use kernel::{
     bindings::KSYM_NAME_LEN,
     prelude::*,
@@ -71,16 +74,16 @@ pub(super) unsafe fn original_lookup_name(name: *const c_char) -> usize {
 /// Returns whether modules have a symbol of number `n`.
 fn modules_have(n: u32) -> bool {
     let (mut value, mut letter, mut exported) = (0, 0, 0);
-    let mut name = [0; KSYM_NAME_LEN as usize];
-    let mut module = [0; modreg_sys::MODREG_NAME_LEN as usize];
+    let mut name = MaybeUninit::<[c_char; KSYM_NAME_LEN as usize]>::uninit();
+    let mut module = MaybeUninit::<[c_char; modreg_sys::MODREG_NAME_LEN as usize]>::uninit();
     // SAFETY: The outputs are valid, the names' of the lengths that the function writes.
     let err = unsafe {
         helpers::modreg_kallsyms_original_get(
             n,
             &mut value,
             &mut letter,
-            name.as_mut_ptr(),
-            module.as_mut_ptr(),
+            name.as_mut_ptr().cast(),
+            module.as_mut_ptr().cast(),
             &mut exported,
         )
     };
@@ -132,16 +135,35 @@ pub(super) unsafe fn get_kallsym(
     if err == 0 {
         return 0;
     }
+    // SAFETY: By the safety requirements.
+    unsafe { get_behind_modules(symnum, value, letter, name, module_name, exported) }
+}
+
+/// Answers `module_get_kallsym()` for a number that modules do not have.
+///
+/// # Safety
+///
+/// As [`get_kallsym`].
+// Not inlined, since a line of a module would set up its variables.
+#[inline(never)]
+unsafe fn get_behind_modules(
+    symnum: u32,
+    value: *mut c_ulong,
+    letter: *mut c_char,
+    name: *mut c_char,
+    module_name: *mut c_char,
+    exported: *mut c_int,
+) -> c_int {
     let n = symnum.wrapping_sub(modules_total(symnum));
-    // SAFETY: As above; a plugin's name is as long as a module's at most.
+    // SAFETY: By the safety requirements; a plugin's name is as long as a module's at most.
     let err = unsafe {
         modreg_sys::modreg_get_foreign_kallsym(n, value, letter, name, module_name, exported)
     };
-    // SAFETY: As above; the value was written where there is no error.
+    // SAFETY: By the safety requirements; the value was written where there is no error.
     if err == 0 && !is_foreign_address(unsafe { *value }) {
         // A plugin with foreign regions may have symbols in its owner's memory, which were listed already.
         // The kernel skips symbols without name.
-        // SAFETY: As above.
+        // SAFETY: By the safety requirements.
         unsafe { *name = 0 };
     }
     err

@@ -56,7 +56,7 @@ impl Call<'_> {
     #[inline(always)]
     pub(crate) fn argument(&self) -> usize {
         // SAFETY: `regs` holds the registers of the call that this stands for.
-        unsafe { helpers::ftrace_regs_get_argument(self.regs, 0) }
+        unsafe { helpers::ftrace_regs_get_argument_0(self.regs) }
     }
 }
 
@@ -247,15 +247,13 @@ pub(crate) fn register<H: Hook>() -> Result<Registration> {
         if !H::concerns(&call) {
             return;
         }
-        // SAFETY: FFI calls with no additional requirements.
-        let (watching, ours) = unsafe {
-            (
-                bindings::rcu_is_watching(),
-                helpers::within_this_module(parent),
-            )
-        };
-        // The replacement itself may call the function.
-        if !watching || ours {
+        // The replacement itself may call the function. Not a loop over all of the module's memory.
+        let (text, len) = Module::this().memory(bindings::mod_mem_type_MOD_TEXT);
+        if (parent as usize).wrapping_sub(text) < len {
+            return;
+        }
+        // SAFETY: An FFI call with no additional requirements.
+        if !unsafe { bindings::rcu_is_watching() } {
             return;
         }
         if H::replaces(&call, &PreemptGuard::new()) {

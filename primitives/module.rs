@@ -87,6 +87,7 @@ impl Module {
     }
 
     /// Returns the module that this code is part of, as `THIS_MODULE`.
+    #[inline(always)]
     pub(crate) fn this() -> &'static Self {
         // SAFETY: This is the `struct module` of the code that runs here, which stays loaded while
         // it runs.
@@ -126,6 +127,9 @@ impl Module {
     }
 
     /// Returns the first address and the size of the module's memory of one type.
+    ///
+    /// Context: Any, NMI included.
+    #[inline(always)]
     pub(crate) fn memory(&self, kind: bindings::mod_mem_type) -> (usize, usize) {
         // SAFETY: `self` is a loaded module, which has an entry for each type.
         let memory = unsafe { (&raw const (*self.as_ptr()).mem).cast::<bindings::module_memory>() };
