@@ -5,7 +5,7 @@
 # 10,000 loads and unloads.
 #
 # boot: --memory 4G
-# limit: 3600
+# limit: 5400
 
 cd "$(dirname "$0")" || exit 1
 
