@@ -248,7 +248,7 @@ def hooks():
     insmod(f"{OUT}/modreg_kallsyms.ko", "enabled=0")
     for plugins in 0, 10, 10000:
         ask(f"hooks plugins {plugins}")
-        for i in range(7):
+        for i in range(5):
             answers = {}
             # There and back, so that neither has a place of its own.
             for on in (0, 1) if i % 2 else (1, 0):
@@ -267,7 +267,7 @@ def hooks():
     ask("hooks plugins 0")
     with open(switch, "w") as file:
         file.write("1")
-    repeat(31, 2000)
+    repeat(15, 500)
     measure("hooks fixup")
     with open(switch, "w") as file:
         file.write("0")

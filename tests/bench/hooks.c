@@ -11,7 +11,7 @@
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/delay.h>
+#include <linux/completion.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/sched/task.h>
@@ -152,8 +152,11 @@ static void ask_stack_word(unsigned int i)
 	text_address((unsigned long)&i);
 }
 
+static DECLARE_COMPLETION(dying);
+
 static int die(void *unused)
 {
+	complete(&dying);
 	WRITE_ONCE(*(long *)BAD_ADDRESS, 0);
 	return 0;
 }
@@ -166,9 +169,9 @@ static void ask_oops(unsigned int i)
 		return;
 	get_task_struct(task);
 	wake_up_process(task);
-	while (!READ_ONCE(task->exit_state))
-		usleep_range(50, 100);
-	put_task_struct(task);
+	/* A thread that has not begun would not be run any more. */
+	wait_for_completion(&dying);
+	kthread_stop_put(task);
 }
 
 static const struct {

@@ -212,7 +212,8 @@ def writer_rows():
 
 def hook_rows():
     """What modreg_kallsyms costs."""
-    where = under.get("stock", "")
+    guest = ("icount", 1)
+    where = f"{under.get('icount', '')}, an instruction is 1 ns"
     questions = (("kvm", "`module_address_lookup`, kvm", 1.02),
                  ("amdgpu", "the same, amdgpu", 1.02),
                  ("vmlinux", "`sprint_symbol` of vmlinux", 1.02),
@@ -226,16 +227,16 @@ def hook_rows():
         for plugins in 0, 10, 10000:
             what = f"hooks:{side}:{plugins}"
             row(f"{name}, {plugins:,} plugins", where, "without the hooks",
-                column(STOCK, what, "out"), column(STOCK, what, "in"), most=most)
+                column(guest, what, "out"), column(guest, what, "in"), most=most)
     for side in "extable", "text":
-        few, many = (column(STOCK, f"hooks:{side}:{plugins}", "in") for plugins in (10, 10000))
+        few, many = (column(guest, f"hooks:{side}:{plugins}", "in") for plugins in (10, 10000))
         row(f"... `{dict(extable='search_module_extables', text='kernel_text_address')[side]}` "
             "with 10,000 plugins", where, "itself, with 10", few, many, most=1.1, apart=True)
     out, hooked = column(("native", 1), "trampoline", "out"), column(("native", 1), "trampoline", "in")
     row("a call that a hook leaves alone, less an empty call", under.get("native", ""),
         "25 ns", [25.0] * len(out), [i - o for o, i in zip(out, hooked)], most=1)
     row("a fixup in a plugin", where, "the same fault in a module",
-        column(STOCK, "fixup", "module"), column(STOCK, "fixup", "plugin"), most=1.1)
+        column(guest, "fixup", "module"), column(guest, "fixup", "plugin"), most=1.1)
 
 
 PLUGINS = 1, 10, 100, 1000, 10000, 100000
@@ -293,8 +294,8 @@ def scale_rows(guest):
 def longest_rows():
     """What keeps other writers, or a processor, waiting. The shortest of three: what else the kernel
     does meanwhile makes one longer."""
-    guest = ("icount", 1)
-    where = f"{under.get('icount', '')}, an instruction is 1 ns"
+    guest = ("longest", 1)
+    where = f"{under.get('longest', '')}, an instruction is 1 ns"
 
     def shortest(what, plugins, side):
         values = at(guest, f"longest:{what}", plugins, side)

@@ -13,7 +13,8 @@
  *   scale register		registers one: modreg; kmalloc(), a list and the latched rbtree
  *				under a mutex
  *   scale remove NUM		removes NUM in one call: oldest, newest, any; a stop of nothing
- *   scale stopped NUM		the same, as seen by a CPU that only computes
+ *   scale stopped NUM		the same, as seen by a CPU that only computes; the stop of nothing
+ *				comes after as much work, and before as much
  *   scale free
  */
 
@@ -441,10 +442,10 @@ static int nothing(void *unused)
 	return 0;
 }
 
-/* A CPU that only computes: it notices how long it was kept from that. */
+/* A CPU that only computes: it notices how long it was kept from that, and when. */
 static struct {
 	bool stop;
-	u64 longest;
+	u64 longest, since;
 	struct completion done;
 } bystander;
 
@@ -454,8 +455,10 @@ static int bystander_thread(void *data)
 
 	while (!READ_ONCE(bystander.stop)) {
 		now = ktime_get_ns();
-		if (now - last > READ_ONCE(bystander.longest))
+		if (now - last > READ_ONCE(bystander.longest)) {
 			WRITE_ONCE(bystander.longest, now - last);
+			WRITE_ONCE(bystander.since, last);
+		}
 		last = now;
 	}
 	complete(&bystander.done);
@@ -493,12 +496,30 @@ static void choose(enum which which, struct modreg_plugin **chosen, unsigned int
 	}
 }
 
-static int remove_some(enum which which, unsigned int num, bool watched, u64 *ns,
-		       struct rnd_state *rnd)
+/* How long a removal works before the machine is stopped, and how long afterwards. */
+struct work {
+	u64 before, after;
+};
+
+/* Takes caches as a removal does: reads the memory of random plugins, for so long. */
+static void work_for(u64 ns, struct rnd_state *rnd)
+{
+	u64 end = ktime_get_ns() + ns;
+	unsigned int at;
+
+	while (ktime_get_ns() < end) {
+		at = many.head + prandom_u32_state(rnd) % (many.tail - many.head);
+		if (many.plugins[at])
+			READ_ONCE(*(char *)many.plugins[at]);
+	}
+}
+
+static int remove_some(enum which which, unsigned int num, bool watched, struct work *work,
+		       u64 *ns, struct rnd_state *rnd)
 {
 	struct modreg_plugin **chosen __free(kvfree) = NULL;
+	u64 start, end, since;
 	int err = 0;
-	u64 start;
 
 	chosen = kvcalloc(num, sizeof(*chosen), GFP_KERNEL);
 	if (!chosen)
@@ -509,15 +530,24 @@ static int remove_some(enum which which, unsigned int num, bool watched, u64 *ns
 	usleep_range(2000, 2500);
 	WRITE_ONCE(bystander.longest, 0);
 	start = ktime_get_ns();
-	if (which == NOBODY)
+	if (which == NOBODY) {
+		if (work)
+			work_for(work->before, rnd);
 		stop_machine(nothing, NULL, NULL);
-	else
+		if (work)
+			work_for(work->after, rnd);
+	} else {
 		err = modreg_unregister_plugins(chosen, num);
-	*ns = ktime_get_ns() - start;
+	}
+	end = ktime_get_ns();
+	*ns = end - start;
 	if (watched) {
 		/* It has to run to notice that it did not. */
 		usleep_range(1000, 1500);
 		*ns = READ_ONCE(bystander.longest);
+		since = clamp(READ_ONCE(bystander.since), start, end);
+		if (which != NOBODY)
+			*work = (struct work) { since - start, end - since - min(*ns, end - since) };
 	}
 	return err;
 }
@@ -543,10 +573,12 @@ static int run_remove(struct seq_buf *out, unsigned int num, bool watched)
 	}
 	prandom_seed_state(&rnd, 5);
 	for (batch = 0; batch < batches && !err; batch++) {
+		struct work work = { };
 		u64 ns[WHICH] = { };
 
 		for (which = 0; which < WHICH && !err; which++) {
-			err = remove_some(which, num, watched, &ns[which], &rnd) ?:
+			err = remove_some(which, num, watched, watched ? &work : NULL, &ns[which],
+					  &rnd) ?:
 				many_add_to(total, many.kind);
 			if (many.tail > many.places)
 				rewind();
@@ -573,7 +605,7 @@ static int run_drop(unsigned int num)
 	if (num > many.num)
 		return -EINVAL;
 	prandom_seed_state(&rnd, 7);
-	return remove_some(ANY, num, false, &ns, &rnd);
+	return remove_some(ANY, num, false, NULL, &ns, &rnd);
 }
 
 /* All symbols of the newest plugin, as often. */
