@@ -5,7 +5,9 @@
  */
 
 #include <linux/ftrace.h>
+#include <linux/gfp.h>
 #include <linux/kasan.h>
+#include <linux/kmemleak.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/preempt.h>
@@ -16,6 +18,11 @@
 #include <linux/thread_info.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
+
+void *rust_helper_alloc_pages_exact(size_t size, gfp_t gfp)
+{
+	return alloc_pages_exact(size, gfp);
+}
 
 /*
  * The fault handler of User-mode Linux repeats a fault in the area of vmalloc() for ever (segv()),
@@ -77,6 +84,16 @@ unsigned long rust_helper_kernel_stack_pointer(struct pt_regs *regs)
 #else
 	return kernel_stack_pointer(regs);
 #endif
+}
+
+void rust_helper_kmemleak_alloc(const void *ptr, size_t size, int min_count, gfp_t gfp)
+{
+	kmemleak_alloc(ptr, size, min_count, gfp);
+}
+
+void rust_helper_kmemleak_free(const void *ptr)
+{
+	kmemleak_free(ptr);
 }
 
 void rust_helper_list_add_rcu(struct list_head *new, struct list_head *head)

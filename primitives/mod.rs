@@ -32,6 +32,7 @@ pub(crate) mod latch;
 pub(crate) mod module;
 pub(crate) mod nofault;
 pub(crate) mod notifier;
+pub(crate) mod pages_exact;
 pub(crate) mod preempt;
 pub(crate) mod range_tree;
 pub(crate) mod rcu;

@@ -2,6 +2,7 @@
 
 //! Vectors with reserved capacity, and vectors that do not change.
 
+use super::pages_exact::ExactVec;
 use core::{
     mem::offset_of,
     ops::Deref,
@@ -13,6 +14,7 @@ use kernel::{
         AllocError,
         Allocator, //
     },
+    page::PAGE_SIZE,
     prelude::*, //
 };
 
@@ -50,9 +52,9 @@ pub(crate) fn push_reserved<T, A: Allocator>(vec: &mut Vec<T, A>, value: T) {
 /// assert_eq!(filled(3, 7)?[..], [7, 7, 7]);
 /// # Ok::<(), Error>(())
 /// ```
-pub(crate) fn filled<T: Copy>(len: usize, value: T) -> Result<KVVec<T>, AllocError> {
+pub(crate) fn filled<T: Copy>(len: usize, value: T) -> Result<ExactVec<T>, AllocError> {
     // `Vec::extend_with()` has a check that the compiler does not always remove.
-    let mut vec = KVVec::with_capacity(len, GFP_KERNEL)?;
+    let mut vec = ExactVec::with_capacity(len, GFP_KERNEL)?;
     for _ in 0..len {
         push_reserved(&mut vec, value);
     }
@@ -63,14 +65,12 @@ pub(crate) fn filled<T: Copy>(len: usize, value: T) -> Result<KVVec<T>, AllocErr
 ///
 /// # Invariants
 ///
-/// - `ptr`, `len` and `capacity` came from a `KVVec`, which this owns.
+/// - `ptr`, `len` and `capacity` came from an `ExactVec`, which this owns.
 ///
 /// # Examples
 ///
 /// ```
-/// let mut squares = KVVec::new();
-/// squares.push(9, GFP_KERNEL)?;
-/// assert_eq!(FixedVec::from(squares).first(), Some(&9));
+/// assert_eq!(FixedVec::from(filled(3, 7)?)[..], [7, 7, 7]);
 /// # Ok::<(), Error>(())
 /// ```
 #[repr(C)]
@@ -93,12 +93,22 @@ impl<T> FixedVec<T> {
     pub(crate) const LEN: usize = offset_of!(Self, len);
 }
 
-impl<T> From<KVVec<T>> for FixedVec<T> {
-    fn from(vec: KVVec<T>) -> Self {
+impl<T> From<ExactVec<T>> for FixedVec<T> {
+    fn from(mut vec: ExactVec<T>) -> Self {
+        let pages = |len: usize| len.wrapping_mul(size_of::<T>()).div_ceil(PAGE_SIZE);
+        // A vector that has grown may have more than it needs.
+        if pages(vec.len()) < pages(vec.capacity()) {
+            if let Ok(mut exact) = ExactVec::with_capacity(vec.len(), GFP_KERNEL) {
+                for element in vec.drain_all() {
+                    push_reserved(&mut exact, element);
+                }
+                vec = exact;
+            }
+        }
         let (ptr, len, capacity) = vec.into_raw_parts();
-        // INVARIANT: These are the parts of a `KVVec`, whose ownership it gave up.
+        // INVARIANT: These are the parts of an `ExactVec`, whose ownership it gave up.
         Self {
-            // SAFETY: The pointer of a `KVVec` is not null.
+            // SAFETY: The pointer of an `ExactVec` is not null.
             ptr: unsafe { NonNull::new_unchecked(ptr) },
             len,
             capacity,
@@ -118,7 +128,7 @@ impl<T> Deref for FixedVec<T> {
 
 impl<T> Drop for FixedVec<T> {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants, these are the parts of a `KVVec` that this owns.
-        drop(unsafe { KVVec::from_raw_parts(self.ptr.as_ptr(), self.len, self.capacity) });
+        // SAFETY: By the type invariants, these are the parts of an `ExactVec` that this owns.
+        drop(unsafe { ExactVec::from_raw_parts(self.ptr.as_ptr(), self.len, self.capacity) });
     }
 }

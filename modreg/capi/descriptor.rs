@@ -61,6 +61,7 @@ use crate::{
         },
         errno::enametoolong,
         module::Module,
+        pages_exact::ExactVec,
         preempt::PreemptGuard, //
     },
 };
@@ -229,7 +230,7 @@ fn exports_of(
     marked: &[Export],
     hidden: &[Region],
 ) -> Result<Option<Exports>, AllocError> {
-    let mut seen = KVVec::new();
+    let mut seen = ExactVec::new();
     for export in marked {
         let value = symbols.value(export.symbol);
         if !hidden.iter().any(|r| r.contains(value)) {
@@ -301,11 +302,11 @@ pub(super) unsafe fn replace_symbols(
 ///
 /// - `EINVAL` if there are no regions, one is empty, wraps or has unknown flags, or two overlap.
 /// - As [`foreign::check`].
-fn regions(described: &[modreg_region], owner: &Module) -> Result<KVVec<Region>, Refusal> {
+fn regions(described: &[modreg_region], owner: &Module) -> Result<ExactVec<Region>, Refusal> {
     if described.is_empty() {
         return Err(Refusal::new(EINVAL, "no regions"));
     }
-    let mut regions: KVVec<Region> = KVVec::with_capacity(described.len(), GFP_KERNEL)?;
+    let mut regions: ExactVec<Region> = ExactVec::with_capacity(described.len(), GFP_KERNEL)?;
     for init in [false, true] {
         for r in described.iter().filter(|r| (r.flags & INIT != 0) == init) {
             if r.flags & !(TEXT | INIT) != 0 {
@@ -335,7 +336,7 @@ fn regions(described: &[modreg_region], owner: &Module) -> Result<KVVec<Region>,
 unsafe fn symbols(
     desc: &modreg_plugin_desc,
     regions: &[Region],
-) -> Result<(Arc<Symbols>, KVVec<Export>), Refusal> {
+) -> Result<(Arc<Symbols>, ExactVec<Export>), Refusal> {
     // SAFETY: By the safety requirements `desc.symbols` is null or has `desc.num_symbols` elements
     // during the call.
     let described = unsafe {
@@ -352,7 +353,7 @@ unsafe fn symbols(
             Err(Refusal::new(EINVAL, "both symbols and a symbol table"))
         }
         // SAFETY: By the safety requirements `symtab` is as documented.
-        Some(symtab) => Ok((unsafe { borrow(symtab, Maker::Caller) }?, KVVec::new())),
+        Some(symtab) => Ok((unsafe { borrow(symtab, Maker::Caller) }?, ExactVec::new())),
         // SAFETY: By the safety requirements the names of `described` are null or strings.
         None => unsafe { copy(&described, regions) },
     }
@@ -375,10 +376,10 @@ unsafe fn symbols(
 unsafe fn copy(
     described: &[modreg_symbol],
     regions: &[Region],
-) -> Result<(Arc<Symbols>, KVVec<Export>), Refusal> {
+) -> Result<(Arc<Symbols>, ExactVec<Export>), Refusal> {
     let nameless = Refusal::new(EINVAL, "a symbol has no name");
     let mut copies = Copies::with_capacity(described.len())?;
-    let mut exports = KVVec::new();
+    let mut exports = ExactVec::new();
 
     for (i, symbol) in described.iter().enumerate() {
         // SAFETY: By the safety requirements `symbol.name` is null or a string.

@@ -43,6 +43,7 @@ use crate::{
             Module,
             ModuleState, //
         },
+        pages_exact::ExactVec, //
     },
 };
 use kernel::{
@@ -132,8 +133,8 @@ const TYPES: [(bindings::mod_mem_type, bool); 7] = [
 ];
 
 /// Returns the regions of `module`, with or without its init memory.
-fn regions(module: &Module, with_init: bool) -> Result<KVVec<Region>, Refusal> {
-    let mut regions = KVVec::with_capacity(TYPES.len(), GFP_KERNEL)?;
+fn regions(module: &Module, with_init: bool) -> Result<ExactVec<Region>, Refusal> {
+    let mut regions = ExactVec::with_capacity(TYPES.len(), GFP_KERNEL)?;
     for (kind, init) in TYPES.into_iter().filter(|(_, init)| with_init || !init) {
         let text = matches!(
             kind,

@@ -21,6 +21,7 @@ use crate::{
             ModulePin,
             ThisModulePin, //
         },
+        pages_exact::ExactVec,
         preempt::PreemptGuard,
         rcu::{
             Held,
@@ -191,7 +192,7 @@ impl Plugin {
         owner: ModuleId,
         follows_owner: bool,
         quiet: bool,
-        regions: KVVec<Region>,
+        regions: ExactVec<Region>,
         exit: Callback<()>,
     ) -> Result<PluginRef, AllocError> {
         // INVARIANT: `state` is COMING and `refs` is 0; the plugin is not published and `tables` is

@@ -49,6 +49,7 @@ use crate::{
             Module,
             ModuleState, //
         },
+        pages_exact::ExactVec,
         preempt::{
             preemptible,
             PreemptGuard, //
@@ -89,7 +90,7 @@ pub(crate) struct Request<'a> {
 /// The regions and the tables of a new plugin.
 pub(crate) struct Content {
     /// Its regions; those that stay come before the init regions.
-    pub(crate) regions: KVVec<Region>,
+    pub(crate) regions: ExactVec<Region>,
     /// Those that readers find while the plugin is COMING.
     pub(crate) full: Tables,
     /// Those that readers find once it is LIVE; [`None`] if they are the same.

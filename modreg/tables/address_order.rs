@@ -15,6 +15,7 @@ use super::{
     symbols::Symbols, //
 };
 use crate::primitives::{
+    pages_exact::ExactVec,
     sort::sort_by,
     vec::filled, //
 };
@@ -53,17 +54,17 @@ pub(super) struct Few(u32);
 /// - `names` has the offset of a name for each slot.
 pub(super) struct Dense {
     base: usize,
-    blocks: KVVec<u32>,
-    differences: KVVec<u16>,
-    names: KVVec<u32>,
+    blocks: ExactVec<u32>,
+    differences: ExactVec<u16>,
+    names: ExactVec<u32>,
 }
 
 /// # Invariants
 ///
 /// `values` ascend. `names` has the offset of a name for each.
 pub(super) struct Sparse {
-    values: KVVec<usize>,
-    names: KVVec<u32>,
+    values: ExactVec<usize>,
+    names: ExactVec<u32>,
 }
 
 /// The last symbol at or below an address.
@@ -150,7 +151,7 @@ impl AddressOrder {
         visible: impl Iterator<Item = u32>,
         regions: &[Region],
     ) -> Result<Self, AllocError> {
-        let mut all = KVVec::new();
+        let mut all = ExactVec::new();
         for symbol in resolving(symbols, visible, regions) {
             let value = symbols.value(symbol);
             all.push(Candidate { value, symbol }, GFP_KERNEL)?;
@@ -158,7 +159,7 @@ impl AddressOrder {
         sort_by(&mut all, |a, b| {
             a.value.cmp(&b.value).then(a.symbol.cmp(&b.symbol))
         });
-        let mut distinct = KVVec::with_capacity(all.len(), GFP_KERNEL)?;
+        let mut distinct = ExactVec::with_capacity(all.len(), GFP_KERNEL)?;
         let mut last = None;
         for c in all
             .iter()
@@ -207,7 +208,7 @@ impl Dense {
 
         let mut this = Self {
             base,
-            blocks: KVVec::with_capacity(num, GFP_KERNEL)?,
+            blocks: ExactVec::with_capacity(num, GFP_KERNEL)?,
             differences: filled(num * BLOCK, NONE)?,
             names: filled(num * BLOCK, u32::MAX)?,
         };
@@ -263,8 +264,8 @@ impl Dense {
 impl Sparse {
     fn new(symbols: &Symbols, all: &[Candidate]) -> Result<Self, AllocError> {
         let mut this = Self {
-            values: KVVec::with_capacity(all.len(), GFP_KERNEL)?,
-            names: KVVec::with_capacity(all.len(), GFP_KERNEL)?,
+            values: ExactVec::with_capacity(all.len(), GFP_KERNEL)?,
+            names: ExactVec::with_capacity(all.len(), GFP_KERNEL)?,
         };
         for c in all {
             this.values.push(c.value, GFP_KERNEL)?;

@@ -7,14 +7,13 @@ use crate::{
     primitives::{
         cstr::ThinCStr,
         module::Ksymtab,
-        sort::sort_by, //
+        pages_exact::ExactVec,
+        sort::sort_by,
+        vec::FixedVec, //
     },
 };
 use core::cmp::Ordering;
-use kernel::{
-    prelude::*,
-    sync::Arc, //
-};
+use kernel::sync::Arc;
 
 /// An exported symbol, as an index into its table.
 #[derive(Clone, Copy)]
@@ -28,19 +27,19 @@ pub(crate) struct Export {
 /// Exported symbols, sorted by name.
 pub(crate) enum Exports {
     /// Marked in the plugin's own symbol table.
-    Marked(Arc<Symbols>, KVVec<Export>),
+    Marked(Arc<Symbols>, FixedVec<Export>),
     /// The table that the module loader has.
     Kernel(Ksymtab),
 }
 
 impl Exports {
     /// Takes marked symbols, in the order of their table; the first of a name counts. May sleep.
-    pub(crate) fn marked(symbols: Arc<Symbols>, mut exports: KVVec<Export>) -> Self {
+    pub(crate) fn marked(symbols: Arc<Symbols>, mut exports: ExactVec<Export>) -> Self {
         let name = |e: &Export| symbols.name(e.symbol);
         sort_by(&mut exports, |a, b| {
             name(a).cmp(name(b)).then(a.symbol.cmp(&b.symbol))
         });
-        Self::Marked(symbols, exports)
+        Self::Marked(symbols, exports.into())
     }
 
     /// How many there are.

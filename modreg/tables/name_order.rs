@@ -12,6 +12,7 @@ use crate::{
     modreg::name::hash,
     primitives::{
         cstr::ThinCStr,
+        pages_exact::ExactVec,
         vec::filled, //
     },
 };
@@ -31,8 +32,8 @@ const NUMBER: u32 = 24;
 /// The elements of bucket `i` are those from `starts[i]` to `starts[i + 1]`, by ascending numbers of
 /// symbols.
 pub(super) struct NameOrder {
-    starts: KVVec<u32>,
-    elements: KVVec<u32>,
+    starts: ExactVec<u32>,
+    elements: ExactVec<u32>,
 }
 
 /// Returns the bucket of a hash.
@@ -55,7 +56,7 @@ impl NameOrder {
         symbols: &Symbols,
         named: impl Iterator<Item = u32>,
     ) -> Result<Self, AllocError> {
-        let mut hashes = KVVec::new();
+        let mut hashes = ExactVec::new();
         for symbol in named {
             let hash = hash(symbols.name(symbol).to_cstr().to_bytes());
             hashes.push((hash, symbol), GFP_KERNEL)?;

@@ -9,6 +9,7 @@ use crate::primitives::{
         ThinCStr, //
     },
     nofault::copy_string,
+    pages_exact::ExactVec,
     vec::FixedVec, //
 };
 use core::ffi::CStr;
@@ -138,8 +139,8 @@ impl Symbols {
 
 /// Symbols that are being copied.
 pub(crate) struct Copies {
-    entries: KVVec<Entry>,
-    names: KVVec<u8>,
+    entries: ExactVec<Entry>,
+    names: ExactVec<u8>,
 }
 
 impl Copies {
@@ -148,8 +149,8 @@ impl Copies {
     /// Context: May sleep.
     pub(crate) fn with_capacity(num: usize) -> Result<Self, AllocError> {
         Ok(Self {
-            entries: KVVec::with_capacity(num, GFP_KERNEL)?,
-            names: KVVec::new(),
+            entries: ExactVec::with_capacity(num, GFP_KERNEL)?,
+            names: ExactVec::new(),
         })
     }
 
@@ -177,9 +178,7 @@ impl Copies {
     /// Returns the copied symbols.
     ///
     /// Context: May sleep.
-    pub(crate) fn finish(mut self) -> Result<Symbols> {
-        // The names have grown by doubling their memory.
-        let _ = self.names.shrink_to(0, GFP_KERNEL);
+    pub(crate) fn finish(self) -> Result<Symbols> {
         let names = StrTab::new(self.names.into()).ok_or(EINVAL)?;
         Ok(Symbols::Copied(Copied {
             entries: self.entries.into(),

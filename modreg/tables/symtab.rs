@@ -19,6 +19,7 @@ use super::{
 };
 use crate::primitives::{
     cstr::ThinCStr,
+    pages_exact::ExactVec,
     vec::FixedVec, //
 };
 use core::mem::offset_of;
@@ -104,7 +105,7 @@ impl Symtab {
                 let value = symbols.value(i);
                 symbols.is_defined(i) && hidden.iter().any(|r| r.contains(value))
             };
-            let mut list = KVVec::new();
+            let mut list = ExactVec::new();
             for i in (0..symbols.len()).filter(|&i| !is_hidden(i)) {
                 list.push(i, GFP_KERNEL)?;
             }

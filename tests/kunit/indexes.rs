@@ -27,6 +27,7 @@ use crate::{
     },
     primitives::{
         borrowed::Borrowed,
+        pages_exact::ExactVec,
         preempt::PreemptGuard, //
     },
     tests::kunit::{
@@ -54,7 +55,7 @@ fn register(name: &CStr, described: &[Described<'_>], bases: &[usize]) -> Result
     let failed = |error| Refusal::new(error, "no tables");
     let content = || {
         let symbols = symbols(described).map_err(failed)?;
-        let mut regions = KVVec::new();
+        let mut regions = ExactVec::new();
         for &base in bases {
             regions.push(region(base, 0x10).map_err(failed)?, GFP_KERNEL)?;
         }

@@ -418,6 +418,69 @@ mod sort {
     }
 }
 
+#[kunit_tests(modreg_pages_exact)]
+mod pages_exact {
+    use super::*;
+    use crate::primitives::{
+        pages_exact::ExactVec,
+        vec::FixedVec, //
+    };
+    use kernel::{
+        alloc::{
+            flags::__GFP_ZERO,
+            Flags, //
+        },
+        bindings,
+        page::PAGE_SIZE, //
+    };
+
+    /// Larger than the largest block of pages that there is.
+    const HUGE: u32 = 3 << 20;
+
+    fn is_vmalloc(size: usize, flags: Flags) -> Result<bool> {
+        let vec = ExactVec::<u8>::with_capacity(size, flags)?;
+        // SAFETY: The function takes any pointer.
+        Ok(unsafe { bindings::is_vmalloc_addr(vec.as_ptr().cast()) })
+    }
+
+    #[test]
+    fn exact_vec_is_where_it_fits() -> Result {
+        for size in [PAGE_SIZE / 2, PAGE_SIZE, 5 * PAGE_SIZE] {
+            check!(!is_vmalloc(size, GFP_KERNEL)?);
+        }
+        check!(is_vmalloc(HUGE as usize * 4, GFP_KERNEL)?);
+        check!(is_vmalloc(5 * PAGE_SIZE, GFP_KERNEL | __GFP_ZERO)?);
+        Ok(())
+    }
+
+    #[test]
+    fn exact_vec_grows() -> Result {
+        let mut vec = ExactVec::new();
+        for i in 0..HUGE {
+            vec.push(i, GFP_KERNEL)?;
+        }
+        check!(vec.iter().copied().eq(0..HUGE));
+        Ok(())
+    }
+
+    #[test]
+    fn fixed_vec_from_large_capacity() -> Result {
+        let before = alive();
+        for len in [0, 3, 5000, 100_000] {
+            let mut vec = ExactVec::with_capacity(HUGE as usize, GFP_KERNEL)?;
+            for i in 0..len {
+                vec.push(Counted::new(i), GFP_KERNEL)?;
+            }
+            let fixed = FixedVec::from(vec);
+            check!(fixed.iter().map(|c| c.0).eq(0..len));
+            check_eq!(alive(), before + len as i32);
+            drop(fixed);
+            check_eq!(alive(), before);
+        }
+        Ok(())
+    }
+}
+
 #[kunit_tests(modreg_borrowed)]
 mod borrowed {
     use super::*;

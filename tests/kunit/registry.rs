@@ -29,6 +29,7 @@ use crate::{
     },
     primitives::{
         borrowed::Borrowed,
+        pages_exact::ExactVec,
         preempt::PreemptGuard,
         rcu::rcu_barrier, //
     },
@@ -60,7 +61,7 @@ fn tables(regions: &[Region], hidden: &[Region]) -> Result<Tables, Refusal> {
         (Some(base + 0x1000), c"init_f"),
     ])
     .map_err(failed)?;
-    let mut marked = KVVec::new();
+    let mut marked = ExactVec::new();
     let export = Export {
         symbol: 1,
         gpl_only: true,
@@ -82,7 +83,7 @@ fn register_with(
     let mut init = region(base + 0x1000, 0x100)?;
     init.init = true;
     let content = || {
-        let mut regions = KVVec::new();
+        let mut regions = ExactVec::new();
         regions.push(core.clone(), GFP_KERNEL)?;
         regions.push(init.clone(), GFP_KERNEL)?;
         Ok(Content {

@@ -19,7 +19,10 @@ use crate::{
             symtab::Symtab,
         },
     },
-    primitives::borrowed::Borrowed,
+    primitives::{
+        borrowed::Borrowed,
+        pages_exact::ExactVec, //
+    },
     tests::kunit::some, //
 };
 use core::ffi::CStr;
@@ -317,7 +320,7 @@ mod exports {
             (Some(2), c"alpha"),
             (Some(5), c"private"),
         ])?;
-        let mut marked = KVVec::new();
+        let mut marked = ExactVec::new();
         for (symbol, gpl_only) in [(0, false), (1, true), (2, true), (3, false)] {
             marked.push(Export { symbol, gpl_only }, GFP_KERNEL)?;
         }
@@ -333,7 +336,7 @@ mod exports {
 
     #[test]
     fn exports_find_in_empty() -> Result {
-        let exports = Exports::marked(symbols(&[])?, KVVec::new());
+        let exports = Exports::marked(symbols(&[])?, ExactVec::new());
         check_eq!(exports.find(c"a".into()), None);
         Ok(())
     }
