@@ -249,7 +249,7 @@ pub(crate) fn register<H: Hook>() -> Result<Registration> {
         }
         // The replacement itself may call the function. Not a loop over all of the module's memory.
         let (text, len) = Module::this().memory(bindings::mod_mem_type_MOD_TEXT);
-        if (parent as usize).wrapping_sub(text) < len {
+        if parent.wrapping_sub(text) < len {
             return;
         }
         // SAFETY: An FFI call with no additional requirements.
