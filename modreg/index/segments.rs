@@ -6,6 +6,7 @@ use crate::{
     modreg::lock::LOCK,
     primitives::{
         atomic::load_relaxed,
+        pages_exact::ExactVec,
         preempt::PreemptGuard,
         rcu::{
             Held,
@@ -25,7 +26,7 @@ use kernel::{
 
 /// Elements of each of the first [`EQUAL`] segments; the next as many have twice as many each, and so on.
 ///
-/// Powers of two, since the kernel rounds the size of a large allocation up to one.
+/// Powers of two, so that a few instructions find an element.
 const FIRST: u32 = 8;
 const EQUAL: u32 = 8;
 
@@ -40,12 +41,12 @@ const SEGMENTS: usize = ((u32::BITS - (FIRST * EQUAL).ilog2()) * EQUAL) as usize
 ///
 /// `capacity` is the number of elements in the segments that there are, which come first.
 pub(crate) struct Segments<T: Send + Sync + 'static> {
-    segments: [RcuCell<KVVec<T>, LOCK>; SEGMENTS],
+    segments: [RcuCell<ExactVec<T>, LOCK>; SEGMENTS],
     capacity: Atomic<u32>,
 }
 
 /// A segment that is not part of the array yet.
-pub(crate) struct Segment<T>(KBox<RcuBox<KVVec<T>>>);
+pub(crate) struct Segment<T>(KBox<RcuBox<ExactVec<T>>>);
 
 /// Where an element is.
 struct Position {
@@ -81,7 +82,7 @@ impl<T> Segment<T> {
     /// Context: May sleep.
     pub(crate) fn behind(capacity: u32, element: impl Fn() -> T) -> Result<Self, AllocError> {
         let len = Position::of(capacity).len;
-        let mut elements = KVVec::with_capacity(len as usize, GFP_KERNEL)?;
+        let mut elements = ExactVec::with_capacity(len as usize, GFP_KERNEL)?;
         for _ in 0..len {
             elements.push(element(), GFP_KERNEL)?;
         }
