@@ -30,8 +30,8 @@ void modreg_kallsyms_set_originals(unsigned long get_kallsym, unsigned long look
  * The callback tells this module's own calls by their return address. A tail call would pass on
  * the caller's, which a tracer of returns may have replaced: an endless recursion.
  */
-int modreg_kallsyms_original_get(unsigned int symnum, unsigned long *value, char *type,
-				 char *name, char *module_name, int *exported)
+notrace int modreg_kallsyms_original_get(unsigned int symnum, unsigned long *value, char *type,
+					 char *name, char *module_name, int *exported)
 {
 	int err = static_call(original_get)(symnum, value, type, name, module_name, exported);
 
@@ -39,7 +39,7 @@ int modreg_kallsyms_original_get(unsigned int symnum, unsigned long *value, char
 	return err;
 }
 
-unsigned long modreg_kallsyms_original_lookup(const char *name)
+notrace unsigned long modreg_kallsyms_original_lookup(const char *name)
 {
 	unsigned long addr = static_call(original_lookup)(name);
 
@@ -48,7 +48,7 @@ unsigned long modreg_kallsyms_original_lookup(const char *name)
 }
 
 /* is_module_address(), which is not exported. */
-int modreg_kallsyms_is_module_address(unsigned long addr)
+notrace int modreg_kallsyms_is_module_address(unsigned long addr)
 {
 	return !!static_call(module_address)(addr);
 }
