@@ -120,7 +120,8 @@ static int get_symbols(struct plugin *p, ulong tables)
 	if (!get_count(base + form->num, MAX_SYMBOLS, &count, "the symbols") ||
 	    !get_count(base + form->strings_size, MAX_STRINGS, &size, "the names") ||
 	    !get(tables + info.tables_orders, &orders, sizeof(orders), "the orders") ||
-	    (orders && !get(orders + info.orders_visible, &visible, sizeof(visible), "the numbers")))
+	    (orders &&
+	     !get(orders + info.orders_visible, &visible, sizeof(visible), "the numbers")))
 		return FALSE;
 	if (!get_array(base + form->table, count, form->symbol_size, &table, "the symbols") ||
 	    !get_array(base + form->strings, size, 1, &strings, "the names") ||

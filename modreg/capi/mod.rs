@@ -329,7 +329,8 @@ export! {
         if let Some(tables) = plugin.tables(&guard) {
             // SAFETY: `modreg_find_symbol_get()` has forgotten a pin of this plugin and its owner, which
             // the caller gives up.
-            drop(unsafe { plugin.forgotten_pin(ModulePin::from_forgotten(&tables.owner)) });
+            let owner = unsafe { ModulePin::from_forgotten(&tables.owner) };
+            drop(plugin.forgotten_pin(owner));
         }
     }
 

@@ -464,11 +464,9 @@ impl Plugin {
     /// Takes over a reference to the plugin whose [`PluginPin`] was forgotten; `owner` is its
     /// reference to the owner.
     ///
-    /// # Safety
-    ///
-    /// There must be such a reference, and the caller must give it up. Otherwise a plugin that is pinned
-    /// could be removed.
-    pub(crate) unsafe fn forgotten_pin(&self, owner: ModulePin) -> PluginPin<'_> {
+    /// There must be such a reference, and the caller must give it up: else a plugin that is pinned could be
+    /// removed.
+    pub(crate) fn forgotten_pin(&self, owner: ModulePin) -> PluginPin<'_> {
         PluginPin {
             plugin: self,
             _owner: owner,

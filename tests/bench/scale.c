@@ -547,7 +547,9 @@ static int remove_some(enum which which, unsigned int num, bool watched, struct 
 		*ns = READ_ONCE(bystander.longest);
 		since = clamp(READ_ONCE(bystander.since), start, end);
 		if (which != NOBODY)
-			*work = (struct work) { since - start, end - since - min(*ns, end - since) };
+			*work = (struct work) {
+				since - start, end - since - min(*ns, end - since),
+			};
 	}
 	return err;
 }

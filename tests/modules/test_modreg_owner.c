@@ -237,9 +237,9 @@ static int outlast_init(void *data)
 	pr_info("thread: found %d\n", modreg_is_address(init_text));
 	complete(&starting);
 	for (i = 0; i < 10000 && READ_ONCE(THIS_MODULE->state) != MODULE_STATE_LIVE; i++)
-		msleep(1);
+		usleep_range(1000, 2000);
 	for (i = 0; i < 100 && modreg_is_address(init_text); i++)
-		msleep(10);
+		usleep_range(10000, 20000);
 	pr_info("thread: found %d\n", modreg_is_address(init_text));
 	return 0;
 }

@@ -56,7 +56,7 @@ struct slot slots[SLOTS];
 unsigned int hot;
 atomic_long_t errors;
 
-static time64_t began;
+static ktime_t began;
 static bool running;
 static struct modreg_plugin *oops_plugin;
 
@@ -117,7 +117,8 @@ static struct modreg_plugin *register_oops_plugin(void)
 
 static int status(char *buffer, size_t size)
 {
-	time64_t seconds = running ? ktime_get_seconds() - began : 0;
+	/* Not ktime_get_seconds(), which KCSAN reports to race with the timekeeper. */
+	s64 seconds = running ? ktime_divns(ktime_sub(ktime_get(), began), NSEC_PER_SEC) : 0;
 
 	return scnprintf(buffer, size,
 			 "%lld s: asked in process %lu, softirq %lu, hardirq %lu, NMI %lu; registered %ld, failed %ld, refused %ld, unregistered %ld, %ld of them in batches, busy %ld; errors %ld",
@@ -193,7 +194,7 @@ static int torture_begin(void)
 	if (err)
 		return err;
 	running = true;
-	began = ktime_get_seconds();
+	began = ktime_get();
 	schedule_delayed_work(&teller, 10 * HZ);
 	return 0;
 }
