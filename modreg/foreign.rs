@@ -7,7 +7,6 @@
 use crate::{
     modreg::{
         error::Refusal,
-        index::by_address,
         lock::LOCK,
         tables::{
             extable::Extable,
@@ -22,7 +21,6 @@ use crate::{
         },
         module::Module,
         nofault::is_readable,
-        preempt::PreemptGuard,
         rcu::Held, //
     },
 };
@@ -69,6 +67,9 @@ pub(crate) struct Foreign {
 
 /// Decides whether a region of `owner` is foreign, and checks one that is.
 ///
+/// `is_foreign` returns whether an address lies in a foreign region of another plugin. With the hooks, the
+/// kernel has symbols there too.
+///
 /// # Errors
 ///
 /// - `EINVAL` if it reaches into the user half of the address space.
@@ -76,7 +77,11 @@ pub(crate) struct Foreign {
 /// - `EFAULT` if code, or one of the 16 bytes after it, cannot be read.
 ///
 /// Context: May sleep.
-pub(crate) fn check(region: &mut Region, owner: &Module) -> Result<(), Refusal> {
+pub(crate) fn check(
+    region: &mut Region,
+    owner: &Module,
+    is_foreign: impl Fn(usize) -> bool,
+) -> Result<(), Refusal> {
     if owner.contains(region.base, region.size) {
         return Ok(());
     }
@@ -85,11 +90,6 @@ pub(crate) fn check(region: &mut Region, owner: &Module) -> Result<(), Refusal> 
     if !is_kernel_address(region.base) {
         return Err(Refusal::new(EINVAL, "a region lies in the user half"));
     }
-    // The hooks answer for other plugins, which are not looked for here.
-    let is_foreign = |addr| {
-        let found = by_address::find(addr, &PreemptGuard::new()).map(|found| found.is_foreign);
-        found.unwrap_or(false)
-    };
     let is_kernels = |addr| has_kernel_symbol(addr) && !is_foreign(addr);
     if is_kernels(region.base) || is_kernels(end.wrapping_sub(1)) {
         return Err(Refusal::new(

@@ -26,6 +26,7 @@ use crate::{
         },
         error::Refusal,
         foreign,
+        lookup::is_foreign,
         name::Name,
         plugin::{
             Plugin,
@@ -317,7 +318,8 @@ fn regions(described: &[modreg_region], owner: &Module) -> Result<ExactVec<Regio
             if regions.iter().any(|other| other.overlaps(&region)) {
                 return Err(Refusal::new(EINVAL, "its own regions overlap"));
             }
-            foreign::check(&mut region, owner)?;
+            let is_other = |addr| is_foreign(addr, &PreemptGuard::new());
+            foreign::check(&mut region, owner, is_other)?;
             regions.push(region, GFP_KERNEL)?;
         }
     }
