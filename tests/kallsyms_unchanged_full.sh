@@ -1,8 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# kallsyms_unchanged.sh in full: every symbol of vmlinux and of many of the distribution's modules, but one in
-# eight of amdgpu's.
+# kallsyms_unchanged.sh in full: every symbol of vmlinux and of many of the distribution's modules.
 #
 # boot: --memory 4G
 # limit: 7200

@@ -15,11 +15,8 @@
 
 #include "mirror.h"
 
-/*
- * By name, since each bare one is looked for in all modules. The kernel looks at all symbols of a module
- * to find one by its address, so of those with more than LARGE it is asked about one in LARGE_EVERY.
- */
-enum { NAMES_EVERY = 64, LARGE = 32768, LARGE_EVERY = 8 };
+/* By name, since each bare one is looked for in all modules. */
+enum { NAMES_EVERY = 64 };
 
 enum answer {
 	SPRINT_SYMBOL, SPRINT_BACKTRACE, LOOKUP_SYMBOL_NAME, BARE_NAME, MODULE_NAME, TEXT,
@@ -183,17 +180,16 @@ static void ask_module(const struct module *mod)
 {
 	const struct mod_kallsyms *ks = &mod->core_kallsyms;
 	static char qualified[MODULE_NAME_LEN + 1 + KSYM_NAME_LEN];
-	unsigned int step = ks->num_symtab > LARGE ? every * LARGE_EVERY : every;
 	unsigned int i;
 
-	for (i = 1; i < ks->num_symtab; i += step) {
+	for (i = 1; i < ks->num_symtab; i += every) {
 		const char *name = ks->strtab + ks->symtab[i].st_name;
 
 		cond_resched();
 		if (within_module(ks->symtab[i].st_value, mod))
 			ask_symbol(mod, ks->symtab[i].st_value);
 		snprintf(qualified, sizeof(qualified), "%s:%s", mod->name, name);
-		if (i / step % NAMES_EVERY == 0)
+		if (i / every % NAMES_EVERY == 0)
 			ask_name(MODULE_NAME, qualified);
 	}
 	for_each_mod_mem_type(type) {
