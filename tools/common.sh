@@ -41,22 +41,23 @@ usage()
 	exit 2
 }
 
-# step NAME COMMAND...: one line with the time taken; the output goes to a log, shown where it fails.
+# step NAME COMMAND...: a line when it begins and one with the time taken; the output goes to a log, shown where it
+# fails. Whole lines, for steps of others may run beside it.
 step()
 {
 	local name=$1 start=$SECONDS log
 	log=$cache/log/${name//[^[:alnum:].+]/-}.log
 	shift
-	printf '  SETUP   %s' "$name" >&2
+	printf '  SETUP   %s\n' "$name" >&2
 	# Not 'if "$@"': that would switch errexit off inside of a function run as a step.
 	set +e
 	(set -e; "$@") > "$log" 2>&1 < /dev/null
 	local status=$?
 	set -e
 	if ((status)); then
-		printf ': failed\n' >&2
+		printf '  FAILED  %s\n' "$name" >&2
 		tail -n 20 "$log" >&2
 		die "the whole log is in $log"
 	fi
-	printf ' (%d s)\n' $((SECONDS - start)) >&2
+	printf '  READY   %s, after %d s\n' "$name" $((SECONDS - start)) >&2
 }
