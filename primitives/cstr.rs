@@ -178,6 +178,7 @@ impl<'a> From<&'a CStr> for ThinCStr<'a> {
 /// assert!(StrTab::new(&b"no NUL"[..]).is_none());
 /// # Ok::<(), Error>(())
 /// ```
+#[derive(Clone, Copy)]
 pub(crate) struct StrTab<B>(B);
 
 /// Bytes that do not change and stay where they are.
@@ -206,6 +207,18 @@ impl<B: StableBytes> StrTab<B> {
         matches!(bytes.last(), None | Some(0)).then_some(Self(bytes))
     }
 
+    /// Borrows the table.
+    #[inline]
+    pub(crate) fn borrow(&self) -> StrTab<&[u8]> {
+        // INVARIANT: The bytes are those of `self`.
+        StrTab(&self.0)
+    }
+
+    /// Returns the bytes of all strings.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// Returns the address of the string at `offset`, or [`None`] if `offset` is past the end.
     ///
     /// The bytes are not read.
@@ -217,11 +230,36 @@ impl<B: StableBytes> StrTab<B> {
     /// Returns the string at `offset`, or the empty string if `offset` is past the end.
     #[inline]
     pub(crate) fn get(&self, offset: u32) -> ThinCStr<'_> {
+        self.borrow().at(offset)
+    }
+}
+
+impl<'a> StrTab<&'a [u8]> {
+    /// Creates a table without strings.
+    pub(crate) const fn empty() -> Self {
+        // INVARIANT: The bytes are empty.
+        Self(&[])
+    }
+
+    /// Creates a table of bytes that are known to be one.
+    ///
+    /// # Safety
+    ///
+    /// `bytes` must be empty, or the last one must be NUL.
+    #[inline]
+    pub(super) unsafe fn new_unchecked(bytes: &'a [u8]) -> Self {
+        // INVARIANT: By the safety requirements, `bytes` are empty, or the last one is NUL.
+        Self(bytes)
+    }
+
+    /// Returns the string at `offset`, as [`StrTab::get`], for as long as the bytes are borrowed.
+    #[inline]
+    pub(crate) fn at(self, offset: u32) -> ThinCStr<'a> {
         if offset as usize >= self.0.len() {
             return c"".into();
         }
         // SAFETY: `offset` is below the length, and by the type invariants the last byte is NUL.
-        // The bytes are borrowed with `self`.
+        // The bytes are borrowed for `'a`.
         unsafe { ThinCStr::from_ptr(self.0.as_ptr().wrapping_add(offset as usize).cast()) }
     }
 }

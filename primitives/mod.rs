@@ -42,4 +42,5 @@ pub(crate) mod rculist;
 pub(crate) mod reentry;
 pub(crate) mod sort;
 pub(crate) mod stop_machine;
+pub(crate) mod tailed;
 pub(crate) mod vec;

@@ -13,7 +13,12 @@
 use super::{
     atomic::load_acquire,
     bindings as helpers,
-    preempt::PreemptGuard, //
+    cstr::StrTab,
+    preempt::PreemptGuard,
+    tailed::{
+        Tail,
+        Tailed, //
+    },
 };
 use core::{
     marker::PhantomData,
@@ -25,6 +30,7 @@ use core::{
         Deref,
         DerefMut, //
     },
+    pin::Pin,
     ptr::{
         self,
         NonNull, //
@@ -86,11 +92,19 @@ impl<'a, B: GlobalLockBackend> Held<'a, B> {
 }
 
 /// A value with the `rcu_head` that frees it after a grace period.
+///
+/// The value is pinned with it.
 #[repr(C)]
 pub(crate) struct RcuBox<T> {
     head: Opaque<bindings::callback_head>,
     value: T,
 }
+
+/// The owner of an [`RcuBox`] that is not published.
+pub(crate) type RcuOwned<T> = Pin<KBox<RcuBox<T>>>;
+
+// `head` may be moved until RCU is given it, which then owns the value.
+impl<T: Unpin> Unpin for RcuBox<T> {}
 
 impl<T> RcuBox<T> {
     /// Where the value is.
@@ -99,14 +113,60 @@ impl<T> RcuBox<T> {
     /// Allocates memory for `value`.
     ///
     /// Context: May sleep.
-    pub(crate) fn new(value: T) -> Result<KBox<Self>, AllocError> {
-        KBox::new(
+    pub(crate) fn new(value: T) -> Result<RcuOwned<T>, AllocError> {
+        KBox::pin(
             Self {
                 head: Opaque::uninit(),
                 value,
             },
             GFP_KERNEL,
         )
+    }
+
+    /// Returns the value, which stays pinned.
+    pub(crate) fn value_mut(self: Pin<&mut Self>) -> Pin<&mut T> {
+        // SAFETY: The value is pinned with `self`.
+        unsafe { self.map_unchecked_mut(|this| &mut this.value) }
+    }
+
+    /// Gives up an owner, for a pointer that [`RcuBox::from_raw`] turns into one again.
+    pub(super) fn into_raw(this: RcuOwned<T>) -> *mut Self {
+        // SAFETY: Behind the pointer the value stays where it is.
+        KBox::into_raw(unsafe { Pin::into_inner_unchecked(this) })
+    }
+
+    /// Returns the owner again.
+    ///
+    /// # Safety
+    ///
+    /// `ptr` must come from [`RcuBox::into_raw`], and the caller must own it.
+    pub(super) unsafe fn from_raw(ptr: *mut Self) -> RcuOwned<T> {
+        // SAFETY: By the safety requirements, `ptr` came from a `KBox` and is owned.
+        KBox::into_pin(unsafe { KBox::from_raw(ptr) })
+    }
+}
+
+impl<T, E: Copy> RcuBox<Tailed<T, E>> {
+    /// Allocates memory for `value` with a tail of `elements` and `strings`.
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError`] if out of memory, or if the tail is too large.
+    ///
+    /// Context: May sleep.
+    pub(crate) fn with_tail(
+        value: T,
+        elements: &[E],
+        strings: StrTab<&[u8]>,
+    ) -> Result<RcuOwned<Tailed<T, E>>, AllocError> {
+        let tail = Tail::new(elements, strings)?;
+        let ptr = tail.alloc::<Self>()?.as_ptr();
+        // SAFETY: `ptr` is memory of a box with room for `tail` behind it, and `value` is the last member of
+        // this. `head` is used by RCU alone. So the box is initialized, and nothing moves it out of there.
+        unsafe {
+            tail.write(value, &raw mut (*ptr).value);
+            Ok(Self::from_raw(ptr))
+        }
     }
 }
 
@@ -185,7 +245,7 @@ unsafe impl<A: Retire, B: Retire> Retire for (A, B) {
 ///
 /// # Invariants
 ///
-/// - The pointer is owned and came from a `KBox`.
+/// - The pointer is owned and came from [`RcuBox::into_raw`].
 /// - No [`RcuCell`] and no list leads to it.
 ///
 /// # Examples
@@ -216,10 +276,10 @@ impl<T: Send> Retired<T> {
     ///
     /// # Safety
     ///
-    /// - `ptr` must come from [`KBox::into_raw`], and the caller must own it.
+    /// - `ptr` must come from [`RcuBox::into_raw`], and the caller must own it.
     /// - No [`RcuCell`] and no list may lead to `ptr`.
     pub(super) unsafe fn new(ptr: NonNull<RcuBox<T>>) -> Self {
-        // INVARIANT: By the safety requirements, `ptr` is owned, came from a `KBox` and is
+        // INVARIANT: By the safety requirements, `ptr` is owned, came from `into_raw()` and is
         // unpublished.
         Self(ptr)
     }
@@ -227,13 +287,13 @@ impl<T: Send> Retired<T> {
 
 // SAFETY: `reclaim()` gives the value back; `drop()` frees it after a grace period.
 unsafe impl<T: Send> Retire for Retired<T> {
-    type Output = KBox<RcuBox<T>>;
+    type Output = RcuOwned<T>;
 
     unsafe fn reclaim(self) -> Self::Output {
         let this = ManuallyDrop::new(self);
-        // SAFETY: By the type invariants, the pointer is owned and came from a `KBox`. By the
+        // SAFETY: By the type invariants, the pointer is owned and came from `into_raw()`. By the
         // safety requirements, no reader uses it, and new ones cannot find it.
-        unsafe { KBox::from_raw(this.0.as_ptr()) }
+        unsafe { RcuBox::from_raw(this.0.as_ptr()) }
     }
 }
 
@@ -241,18 +301,18 @@ impl<T: Send> Drop for Retired<T> {
     fn drop(&mut self) {
         /// # Safety
         ///
-        /// `head` must be the first member of an owned `RcuBox<T>` that came from a `KBox`, and that
-        /// no reader uses.
+        /// `head` must be the first member of an owned `RcuBox<T>` that came from
+        /// [`RcuBox::into_raw`], and that no reader uses.
         unsafe extern "C" fn free<T>(head: *mut bindings::callback_head) {
             // SAFETY: By the safety requirements, `head` is the first member of an owned
-            // `RcuBox<T>` that came from a `KBox`.
-            drop(unsafe { KBox::from_raw(head.cast::<RcuBox<T>>()) });
+            // `RcuBox<T>` that came from `into_raw()`.
+            drop(unsafe { RcuBox::from_raw(head.cast::<RcuBox<T>>()) });
             end_callback();
         }
 
         let head = self.0.cast::<bindings::callback_head>().as_ptr();
         // SAFETY: `head` is the first member of a `repr(C)` type. By the type invariants, it is
-        // owned, came from a `KBox` and is unpublished, so after a grace period no reader uses it.
+        // owned, came from `into_raw()` and is unpublished, so after a grace period no reader uses it.
         // `T` is `Send`, so another thread may drop it.
         unsafe { call_rcu(head, free::<T>) };
     }
@@ -378,7 +438,7 @@ pub(crate) fn rcu_barrier() {
 ///
 /// # Invariants
 ///
-/// - `ptr` is null, or came from a `KBox` and is owned by the cell.
+/// - `ptr` is null, or came from [`RcuBox::into_raw`] and is owned by the cell.
 /// - `ptr` is written only by the holder of `B`.
 ///
 /// # Examples
@@ -405,7 +465,7 @@ pub(crate) fn rcu_barrier() {
 /// ```
 pub(crate) struct RcuCell<T: Send + Sync + 'static, B: GlobalLockBackend> {
     ptr: Atomic<*mut RcuBox<T>>,
-    _owns: PhantomData<KBox<RcuBox<T>>>,
+    _owns: PhantomData<RcuOwned<T>>,
     _lock: PhantomData<fn(B)>,
 }
 
@@ -446,15 +506,15 @@ impl<T: Send + Sync, B: GlobalLockBackend> RcuCell<T, B> {
     /// was none.
     pub(crate) fn replace(
         &self,
-        new: Option<KBox<RcuBox<T>>>,
+        new: Option<RcuOwned<T>>,
         _held: &mut Held<'_, B>,
     ) -> Option<Retired<T>> {
         // Modelled, with the wait for readers, in tests/litmus/rcu-replace.litmus.
         let old = self.ptr.load(Relaxed);
-        // INVARIANT: The new pointer is null or came from a `KBox`, which the cell takes over.
+        // INVARIANT: The new pointer is null or came from `into_raw()`, and the cell takes it over.
         self.ptr
-            .store(new.map_or(ptr::null_mut(), KBox::into_raw), Release);
-        // SAFETY: By the type invariants, `old` came from a `KBox` and was owned by the cell.
+            .store(new.map_or(ptr::null_mut(), RcuBox::into_raw), Release);
+        // SAFETY: By the type invariants, `old` came from `into_raw()` and was owned by the cell.
         // `_held` excludes other writers, so it is taken once. The store above has unpublished it.
         NonNull::new(old).map(|p| unsafe { Retired::new(p) })
     }
@@ -464,9 +524,9 @@ impl<T: Send + Sync, B: GlobalLockBackend> Drop for RcuCell<T, B> {
     fn drop(&mut self) {
         let ptr = self.ptr.load(Relaxed);
         if !ptr.is_null() {
-            // SAFETY: By the type invariants, `ptr` came from a `KBox` and is owned by the cell.
+            // SAFETY: By the type invariants, `ptr` came from `into_raw()` and is owned by the cell.
             // Readers borrow the cell, so there are none.
-            drop(unsafe { KBox::from_raw(ptr) });
+            drop(unsafe { RcuBox::from_raw(ptr) });
         }
     }
 }

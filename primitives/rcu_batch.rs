@@ -19,6 +19,7 @@ use super::{
         synchronize_rcu,
         Held,
         RcuBox,
+        RcuOwned,
         Retire,
         Retired, //
     },
@@ -170,7 +171,7 @@ where
 ///
 /// # Invariants
 ///
-/// - `ptr` without [`TAG`] is null, or came from a `KBox` and is owned by the cell. It is null only with
+/// - `ptr` without [`TAG`] is null, or came from [`RcuBox::into_raw`] and is owned by the cell. It is null only with
 ///   [`MARK`].
 /// - With [`MARK`], it has the [`number()`] of the batch that the cell belongs to.
 /// - `ptr` is written only by the holder of `B`.
@@ -205,7 +206,7 @@ where
 /// ```
 pub(crate) struct BatchCell<T: Send + Sync + 'static, B: BatchLock> {
     ptr: Atomic<*mut RcuBox<T>>,
-    _owns: PhantomData<KBox<RcuBox<T>>>,
+    _owns: PhantomData<RcuOwned<T>>,
     _lock: PhantomData<fn(B)>,
 }
 
@@ -289,11 +290,11 @@ impl<T: Send + Sync, B: BatchLock> BatchCell<T, B> {
     /// then.
     pub(crate) fn replace(
         &self,
-        new: Option<KBox<RcuBox<T>>>,
+        new: Option<RcuOwned<T>>,
         _held: &mut Held<'_, B>,
     ) -> Option<Retired<T>> {
-        let old = self.exchange(new.map_or(ptr::null_mut(), KBox::into_raw));
-        // SAFETY: By the type invariants, `old` came from a `KBox` and was owned by the cell. `_held`
+        let old = self.exchange(new.map_or(ptr::null_mut(), RcuBox::into_raw));
+        // SAFETY: By the type invariants, `old` came from `into_raw()` and was owned by the cell. `_held`
         // excludes other writers. The new pointer has unpublished it.
         old.map(|old| unsafe { Retired::new(old) })
     }
@@ -317,26 +318,26 @@ impl<T: Send + Sync, B: BatchLock> BatchCell<T, B> {
         &self,
         emptied: &Emptied<B>,
         _held: &mut Held<'_, B>,
-    ) -> Option<KBox<RcuBox<T>>> {
+    ) -> Option<RcuOwned<T>> {
         let tag = load_relaxed(&self.ptr).addr() & TAG;
         let last = load_relaxed(&B::batches().last);
         if emptied.0 != last || tag != MARK | number(last) {
             return None;
         }
         let ptr = self.exchange(ptr::null_mut())?;
-        // SAFETY: By the type invariants, the pointer came from a `KBox` and was owned by the cell.
+        // SAFETY: By the type invariants, the pointer came from `into_raw()` and was owned by the cell.
         // `_held` excludes other writers. The batch was emptied, so by the invariants of `Emptied` no
         // reader uses the value or finds it.
-        Some(unsafe { KBox::from_raw(ptr.as_ptr()) })
+        Some(unsafe { RcuBox::from_raw(ptr.as_ptr()) })
     }
 }
 
 impl<T: Send + Sync, B: BatchLock> Drop for BatchCell<T, B> {
     fn drop(&mut self) {
         if let Some(ptr) = NonNull::new(self.ptr()) {
-            // SAFETY: By the type invariants, the pointer came from a `KBox` and is owned by the cell.
+            // SAFETY: By the type invariants, the pointer came from `into_raw()` and is owned by the cell.
             // Readers borrow the cell, so there are none.
-            drop(unsafe { KBox::from_raw(ptr.as_ptr()) });
+            drop(unsafe { RcuBox::from_raw(ptr.as_ptr()) });
         }
     }
 }

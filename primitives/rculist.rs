@@ -13,6 +13,7 @@ use super::{
     rcu::{
         Held,
         RcuBox,
+        RcuOwned,
         Retired, //
     },
 };
@@ -56,7 +57,7 @@ impl<T> Node<T> {
     /// Allocates a node that is on no list.
     ///
     /// Context: May sleep.
-    pub(crate) fn new(value: T) -> Result<KBox<RcuBox<Self>>, AllocError> {
+    pub(crate) fn new(value: T) -> Result<RcuOwned<Self>, AllocError> {
         RcuBox::new(Self {
             links: Opaque::uninit(),
             value,
@@ -153,14 +154,14 @@ impl<T: Send + Sync + 'static, B: GlobalLockBackend> RcuList<T, B> {
     /// Publishes a node at the head of the list, as `list_add_rcu()`.
     pub(crate) fn add(
         &'static self,
-        node: KBox<RcuBox<Node<T>>>,
+        node: RcuOwned<Node<T>>,
         _held: &mut Held<'_, B>,
     ) -> Entry<T, B> {
         let links = node.links.get();
         // INVARIANT: `node` is linked below.
         let entry = Entry {
             // SAFETY: A box is never null.
-            node: unsafe { NonNull::new_unchecked(KBox::into_raw(node)) },
+            node: unsafe { NonNull::new_unchecked(RcuBox::into_raw(node)) },
             _lock: PhantomData,
         };
         // Modelled in tests/litmus/rculist-add.litmus.
@@ -190,7 +191,7 @@ impl<T: Send + Sync + 'static, B: GlobalLockBackend> RcuList<T, B> {
 ///
 /// # Invariants
 ///
-/// - `node` came from a `KBox` and is owned by this.
+/// - `node` came from [`RcuBox::into_raw`] and is owned by this.
 /// - `node` is on a list that is written under `B`.
 #[must_use = "an element cannot be removed without its entry"]
 pub(crate) struct Entry<T: Send + Sync + 'static, B: GlobalLockBackend> {
@@ -213,7 +214,7 @@ impl<T: Send + Sync, B: GlobalLockBackend> Entry<T, B> {
         let links = unsafe { self.node.as_ref() }.links.get();
         // SAFETY: By the type invariants, `links` is on a list. `_held` excludes other writers.
         unsafe { helpers::list_del_rcu(links) };
-        // SAFETY: By the type invariants, `node` came from a `KBox` and was owned by `self`. It was
+        // SAFETY: By the type invariants, `node` came from `into_raw()` and was owned by `self`. It was
         // removed from its list above.
         unsafe { Retired::new(self.node) }
     }

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Vectors with reserved capacity, and vectors that do not change.
+//! Vectors with reserved capacity, vectors that take no allocation for few elements, and vectors that do not
+//! change.
 
 use super::pages_exact::ExactVec;
 use core::{
-    mem::offset_of,
+    mem::{
+        offset_of,
+        MaybeUninit, //
+    },
     ops::Deref,
     ptr::NonNull,
     slice, //
@@ -59,6 +63,117 @@ pub(crate) fn filled<T: Copy>(len: usize, value: T) -> Result<ExactVec<T>, Alloc
         push_reserved(&mut vec, value);
     }
     Ok(vec)
+}
+
+/// A vector that takes no allocation for up to `N` elements.
+///
+/// Meant for what a function collects, on its stack.
+///
+/// # Invariants
+///
+/// - If `many` has no capacity, the first `len` elements of `few` are initialized, and `len` is at most
+///   `N`.
+/// - Otherwise all elements are in `many`.
+///
+/// # Examples
+///
+/// ```
+/// let mut squares = SmallVec::<u64, 3>::new();
+/// for i in 1..=3 {
+///     squares.push(i * i)?;
+/// }
+/// assert!(squares.is_small());
+/// squares.push(16)?;
+/// assert!(!squares.is_small());
+/// assert_eq!(squares[..], [1, 4, 9, 16]);
+/// # Ok::<(), Error>(())
+/// ```
+pub(crate) struct SmallVec<T: Copy, const N: usize> {
+    few: [MaybeUninit<T>; N],
+    len: usize,
+    many: ExactVec<T>,
+}
+
+impl<T: Copy, const N: usize> SmallVec<T, N> {
+    /// Creates an empty vector.
+    pub(crate) const fn new() -> Self {
+        // INVARIANT: There are no elements.
+        Self {
+            few: [const { MaybeUninit::uninit() }; N],
+            len: 0,
+            many: ExactVec::new(),
+        }
+    }
+
+    /// Returns whether the elements have taken no allocation.
+    pub(crate) fn is_small(&self) -> bool {
+        self.many.capacity() == 0
+    }
+
+    /// Makes room for `len` elements in all.
+    ///
+    /// Context: May sleep.
+    pub(crate) fn reserve(&mut self, len: usize) -> Result<(), AllocError> {
+        if self.is_small() && len > N {
+            let mut many = ExactVec::with_capacity(len, GFP_KERNEL)?;
+            many.extend_from_slice(self, GFP_KERNEL)?;
+            // INVARIANT: `many` has all elements.
+            self.many = many;
+        }
+        Ok(())
+    }
+
+    /// Appends an element.
+    ///
+    /// Context: May sleep.
+    pub(crate) fn push(&mut self, value: T) -> Result<(), AllocError> {
+        self.extend_from_slice(&[value])
+    }
+
+    /// Appends elements.
+    ///
+    /// Context: May sleep.
+    pub(crate) fn extend_from_slice(&mut self, values: &[T]) -> Result<(), AllocError> {
+        let end = self.len.wrapping_add(values.len());
+        self.reserve(end)?;
+        if !self.is_small() {
+            return self.many.extend_from_slice(values, GFP_KERNEL);
+        }
+        // INVARIANT: The elements up to `end` are initialized here; these are at most `N`, or they were
+        // moved to `many`.
+        if let Some(slots) = self.few.get_mut(self.len..end) {
+            for (slot, value) in slots.iter_mut().zip(values) {
+                slot.write(*value);
+            }
+            self.len = end;
+        }
+        Ok(())
+    }
+
+    /// Returns the elements as a vector of its own.
+    ///
+    /// Context: May sleep.
+    pub(crate) fn into_vec(self) -> Result<ExactVec<T>, AllocError> {
+        if !self.is_small() {
+            return Ok(self.many);
+        }
+        let mut vec = ExactVec::with_capacity(self.len, GFP_KERNEL)?;
+        vec.extend_from_slice(&self, GFP_KERNEL)?;
+        Ok(vec)
+    }
+}
+
+impl<T: Copy, const N: usize> Deref for SmallVec<T, N> {
+    type Target = [T];
+
+    #[inline]
+    fn deref(&self) -> &[T] {
+        if !self.is_small() {
+            return &self.many;
+        }
+        // SAFETY: By the type invariants, the first `len` elements are initialized.
+        unsafe { slice::from_raw_parts(self.few.as_ptr().cast(), self.len) }
+    }
 }
 
 /// A vector that does not change any more, and whose layout a debugger can know.

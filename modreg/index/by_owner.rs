@@ -25,7 +25,7 @@ use crate::{
         preempt::PreemptGuard,
         rcu::{
             Held,
-            RcuBox,
+            RcuOwned,
             Retired, //
         },
         rculist::{
@@ -67,7 +67,7 @@ struct Links {
 }
 
 /// An element of `OWNERS` before it is on the list.
-type OwnerNode = KBox<RcuBox<Node<Arc<Owner>>>>;
+type OwnerNode = RcuOwned<Node<Arc<Owner>>>;
 
 /// Memory for the owner of a plugin; [`None`] if it had plugins already.
 pub(crate) struct Reservation(Option<(Arc<Owner>, OwnerNode)>);

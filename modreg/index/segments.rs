@@ -11,7 +11,8 @@ use crate::{
         rcu::{
             Held,
             RcuBox,
-            RcuCell, //
+            RcuCell,
+            RcuOwned, //
         },
     },
 };
@@ -46,7 +47,7 @@ pub(crate) struct Segments<T: Send + Sync + 'static> {
 }
 
 /// A segment that is not part of the array yet.
-pub(crate) struct Segment<T>(KBox<RcuBox<ExactVec<T>>>);
+pub(crate) struct Segment<T>(RcuOwned<ExactVec<T>>);
 
 /// Where an element is.
 struct Position {

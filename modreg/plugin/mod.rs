@@ -26,6 +26,7 @@ use crate::{
         rcu::{
             Held,
             RcuBox,
+            RcuOwned,
             Retired, //
         },
         rcu_batch::{
@@ -89,7 +90,7 @@ pub(crate) struct Linked {
 /// What a plugin with init regions has until these are gone.
 pub(crate) struct Core {
     /// The tables for the LIVE state, which lack what is in init regions.
-    pub(crate) tables: KBox<RcuBox<Tables>>,
+    pub(crate) tables: RcuOwned<Tables>,
     /// The names that are linked beside those that remain.
     pub(crate) init: Linked,
 }
@@ -314,7 +315,7 @@ impl Plugin {
     }
 
     /// Publishes the tables for the COMING state.
-    pub(crate) fn publish(&self, full: KBox<RcuBox<Tables>>, held: &mut Held<'_, LOCK>) {
+    pub(crate) fn publish(&self, full: RcuOwned<Tables>, held: &mut Held<'_, LOCK>) {
         // `tables` was empty.
         let _none = self.tables.replace(Some(full), held);
     }
@@ -337,7 +338,7 @@ impl Plugin {
     /// tables.
     pub(crate) fn drop_init(
         &self,
-        core: KBox<RcuBox<Tables>>,
+        core: RcuOwned<Tables>,
         held: &mut Held<'_, LOCK>,
     ) -> Option<Retired<Tables>> {
         // Modelled, with a reader and with `try_pin()`, in tests/litmus/plugin-live.litmus.
@@ -349,7 +350,7 @@ impl Plugin {
     /// Its symbols and exception entries are replaced with one store.
     pub(crate) fn replace_tables(
         &self,
-        new: KBox<RcuBox<Tables>>,
+        new: RcuOwned<Tables>,
         held: &mut Held<'_, LOCK>,
     ) -> Option<Retired<Tables>> {
         // Modelled in tests/litmus/plugin-replace.litmus.
@@ -431,7 +432,7 @@ impl Plugin {
         &self,
         removal: &Emptied<LOCK>,
         held: &mut Held<'_, LOCK>,
-    ) -> Option<KBox<RcuBox<Tables>>> {
+    ) -> Option<RcuOwned<Tables>> {
         self.tables.take(removal, held)
     }
 

@@ -32,7 +32,8 @@ use crate::{
         preempt::PreemptGuard,
         rcu::{
             Held,
-            RcuBox, //
+            RcuBox,
+            RcuOwned, //
         },
         rcu_batch::{
             empty_batch,
@@ -204,9 +205,9 @@ struct Leaving<'a> {
     /// Whether this removes the plugin; another thread may have done so before.
     is_linked: bool,
     /// The tables that were taken from readers.
-    tables: Option<KBox<RcuBox<Tables>>>,
+    tables: Option<RcuOwned<Tables>>,
     /// The tables for a LIVE state that the plugin has not reached.
-    core: Option<KBox<RcuBox<Tables>>>,
+    core: Option<RcuOwned<Tables>>,
 }
 
 impl<'a> Leaving<'a> {

@@ -14,7 +14,8 @@ use crate::{
             rcu_barrier,
             Held,
             RcuBox,
-            RcuCell, //
+            RcuCell,
+            RcuOwned, //
         },
         rculist::{
             rculist_head,
@@ -55,7 +56,7 @@ fn alive() -> i32 {
     ALIVE.load(Relaxed)
 }
 
-fn boxed(n: u32) -> Result<KBox<RcuBox<Counted>>> {
+fn boxed(n: u32) -> Result<RcuOwned<Counted>> {
     Ok(RcuBox::new(Counted::new(n))?)
 }
 
@@ -166,6 +167,58 @@ mod rcu {
         check!(old.is_some());
         check_eq!(load(&cell), None);
         drop(old);
+        rcu_barrier();
+        check_eq!(alive(), before);
+        Ok(())
+    }
+}
+
+#[kunit_tests(modreg_tailed)]
+mod tailed {
+    use super::*;
+    use crate::primitives::{
+        cstr::StrTab,
+        tailed::Tailed, //
+    };
+
+    static CELL: RcuCell<Tailed<Counted, u64>, LOCK> = RcuCell::empty();
+
+    /// Lengths around those of the allocator.
+    #[test]
+    fn tailed_elements_strings() -> Result {
+        let mut numbers = KVec::new();
+        for n in 0..40_u64 {
+            let mut text = KVec::from_elem(b'x', n as usize * 5, GFP_KERNEL)?;
+            if let Some(last) = text.last_mut() {
+                *last = 0;
+            }
+            let strings = StrTab::new(&text[..]).ok_or(EINVAL)?;
+            let tailed = RcuBox::with_tail(n, &numbers, strings)?;
+            check_eq!(***tailed, n);
+            check_eq!(tailed.elements(), &numbers[..]);
+            let strings = tailed.strings();
+            check_eq!(strings.as_bytes(), &text[..]);
+            numbers.push(n, GFP_KERNEL)?;
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn tailed_retired_under_reader() -> Result {
+        let before = alive();
+        let new = |n| RcuBox::with_tail(Counted::new(n), &[7, 8, 9], StrTab::empty());
+        let mut lock = LOCK.lock();
+        let _none = CELL.replace(Some(new(1)?), &mut Held::new(&mut lock));
+        let second = new(2)?;
+        let guard = PreemptGuard::new();
+        let first = CELL.load(&guard);
+        let old = CELL.replace(Some(second), &mut Held::new(&mut lock));
+        drop(old);
+        check!(first.is_some_and(|first| first.0 == 1 && first.elements() == [7, 8, 9]));
+        check!(CELL.load(&guard).is_some_and(|second| second.0 == 2));
+        drop(guard);
+        drop(CELL.replace(None, &mut Held::new(&mut lock)));
+        drop(lock);
         rcu_barrier();
         check_eq!(alive(), before);
         Ok(())
