@@ -15,7 +15,7 @@
 
 /* "modr". Another version shares only the first three members. */
 #define MODREG_DEBUG_MAGIC 0x72646f6d
-#define MODREG_DEBUG_VERSION 3
+#define MODREG_DEBUG_VERSION 4
 
 /**
  * struct modreg_debug_symbols - the layout of a plugin's symbols, in one of their forms
@@ -60,7 +60,11 @@ struct modreg_debug_symbols {
  * @plugin_regions: a pointer to an array of regions.
  * @plugin_num_regions: an unsigned long, their number.
  * @tables_is_init: in the tables: a u8, whether the plugin still has its init regions.
- * @tables_symbols: a pointer to the symbols.
+ * @tables_symbols: a pointer to the symbols; NULL if these are the tail of the tables.
+ * @tables_tail: an array of symbols, of the layout in the first of @forms, with their names right
+ *	behind it.
+ * @tables_num_tail: a u32, the number of these symbols.
+ * @tables_strings_size: a u32, bytes of their names.
  * @tables_orders: a pointer to what the symbols are searched by; NULL if readers see all.
  * @orders_visible: in what that leads to: a pointer to the numbers of the symbols that readers
  *	see, an array of u32; NULL if they see all.
@@ -89,6 +93,9 @@ struct modreg_debug_info {
 	__u32 plugin_num_regions;
 	__u32 tables_is_init;
 	__u32 tables_symbols;
+	__u32 tables_tail;
+	__u32 tables_num_tail;
+	__u32 tables_strings_size;
 	__u32 tables_orders;
 	__u32 orders_visible;
 	__u32 orders_num_visible;

@@ -156,7 +156,7 @@ impl Kallsyms {
     /// Returns `false` at the end.
     fn settle(&mut self) -> bool {
         while let Some(plugin) = &self.walk.plugin {
-            let tables = |guard: &_| plugin.tables(guard).map_or(0, |t| t.symtab.len());
+            let tables = |guard: &_| plugin.tables(guard).map_or(0, |t| t.symtab().len());
             if self.at < tables(&PreemptGuard::new()) {
                 return true;
             }

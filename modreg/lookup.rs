@@ -97,7 +97,7 @@ pub(crate) fn address_lookup(
         size,
         ..
     } = by_address::find(addr, guard)?;
-    Some((plugin, tables.symtab.find(addr, base, size)))
+    Some((plugin, tables.symtab().find(addr, base, size)))
 }
 
 /// Where an address lies in a symbol.
@@ -120,7 +120,7 @@ pub(crate) fn address_lookup_nofault<'g>(
     guard: &'g PreemptGuard,
 ) -> Option<(&'g Plugin, Option<At>)> {
     let found = by_address::find(addr, guard)?;
-    let symtab = &found.tables.symtab;
+    let symtab = found.tables.symtab();
     let at = symtab.find_nofault(addr, found.base, found.size, name);
     Some((found.plugin, at.map(|(offset, size)| At { offset, size })))
 }
@@ -157,7 +157,7 @@ pub(crate) fn kallsyms_lookup_name(name: &CStr, guard: &PreemptGuard) -> Option<
     };
     let symbol = CStr::from_bytes_with_nul(bytes.get(colon + 1..)?).ok()?;
     let plugin = NAMES.plugin(bytes.get(..colon)?, guard)?;
-    let symtab = &plugin.tables(guard)?.symtab;
+    let symtab = plugin.tables(guard)?.symtab();
     let symbol = symtab.find_name(symbol.into(), || hash(symbol.to_bytes()))?;
     Some(symtab.symbols().value(symbol)).filter(|&value| value != 0)
 }

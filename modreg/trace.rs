@@ -90,7 +90,7 @@ pub(crate) fn plugin_symbols(plugin: &Plugin, full: &Tables, core: Option<&Table
     if enabled!(plugin_symbol) {
         // Those that stay are in the same order in both.
         let mut kept = 0;
-        for symbol in (0..full.symtab.len()).filter_map(|n| full.listed(n)) {
+        for symbol in (0..full.symtab().len()).filter_map(|n| full.listed(n)) {
             let stays = core.is_none_or(|core| {
                 core.listed(kept).is_some_and(|other| {
                     other.value == symbol.value && other.name.cmp(symbol.name).is_eq()
@@ -108,7 +108,7 @@ pub(crate) fn plugin_symbols(plugin: &Plugin, full: &Tables, core: Option<&Table
                 escaped.as_deref().unwrap_or(c"?")
             };
             let region = plugin.regions().iter().find(|r| r.contains(symbol.value));
-            let found = region.and_then(|r| full.symtab.find(symbol.value, r.base, r.size));
+            let found = region.and_then(|r| full.symtab().find(symbol.value, r.base, r.size));
             trace!(plugin_symbol(
                 plugin,
                 symbol.value,

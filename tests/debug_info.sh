@@ -25,7 +25,7 @@ states()
 ktap_print_header
 [[ -e /proc/kcore ]] || { ktap_skip_all "there is no /proc/kcore"; exit "$KSFT_SKIP"; }
 load modreg && load test_modreg || ktap_exit_fail_msg "cannot load the modules"
-ktap_set_plan 8
+ktap_set_plan 9
 
 result "empty registry: nothing is listed" output_is "" ./modreg_debug.py
 load modreg_sample_c
@@ -38,6 +38,11 @@ wait
 echo hold.going > "$test_modreg/run" &
 try grep -q "^test_a .* Unloading " "$modreg/plugins"
 result "plugin in GOING: its state is listed" output_is "test_a GOING"$'\n'"sample_c LIVE" states
+echo > "$test_modreg/release"
+wait
+echo hold.large > "$test_modreg/run" &
+try grep -q "^test_a .* Live " "$modreg/plugins"
+result "plugin with many symbols: they are those of kallsyms" same_symbols
 echo > "$test_modreg/release"
 wait
 load modreg_mirror

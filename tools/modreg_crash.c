@@ -57,16 +57,21 @@ static int get(ulong addr, void *to, ulong size, const char *what)
 	return TRUE;
 }
 
-/* An array of count elements, and zeroes behind it, from where a pointer leads. */
+/* An array of count elements, and zeroes behind it. */
+static int get_array_at(ulong addr, ulong count, ulong size, void **to, const char *what)
+{
+	*to = calloc(count + 1, size);
+	return *to && get(addr, *to, count * size, what);
+}
+
+/* The same, from where a pointer leads. */
 static int get_array(ulong pointer, ulong count, ulong size, void **to, const char *what)
 {
 	ulong addr;
 
 	*to = NULL;
-	if (!get(pointer, &addr, sizeof(addr), what))
-		return FALSE;
-	*to = calloc(count + 1, size);
-	return *to && get(addr, *to, count * size, what);
+	return get(pointer, &addr, sizeof(addr), what) &&
+	       get_array_at(addr, count, size, to, what);
 }
 
 static int get_count(ulong addr, ulong most, ulong *count, const char *what)
@@ -105,57 +110,93 @@ static int get_regions(struct plugin *p, ulong at, ulong tables)
 	return TRUE;
 }
 
+/* Symbols with their names, of one form. */
+struct table {
+	const struct modreg_debug_symbols *form;
+	ulong count, size;
+	void *symbols, *strings, *letters;
+};
+
+/* The symbols that a pointer leads to. */
+static int get_shared(struct table *t, ulong base)
+{
+	const struct modreg_debug_symbols *form;
+	ulong number;
+
+	if (!get_count(base + info.symbols_form, FORMS - 1, &number, "the form of the symbols"))
+		return FALSE;
+	form = t->form = &info.forms[number];
+	return get_count(base + form->num, MAX_SYMBOLS, &t->count, "the symbols") &&
+	       get_count(base + form->strings_size, MAX_STRINGS, &t->size, "the names") &&
+	       get_array(base + form->table, t->count, form->symbol_size, &t->symbols,
+			 "the symbols") &&
+	       get_array(base + form->strings, t->size, 1, &t->strings, "the names") &&
+	       (!form->types || get_array(base + form->types, t->count, 1, &t->letters,
+					  "the letters"));
+}
+
+/* The symbols that are part of the tables. */
+static int get_tail(struct table *t, ulong tables)
+{
+	ulong tail = tables + info.tables_tail;
+	uint count, size;
+
+	t->form = &info.forms[0];
+	if (!get(tables + info.tables_num_tail, &count, sizeof(count), "the symbols") ||
+	    !get(tables + info.tables_strings_size, &size, sizeof(size), "the names"))
+		return FALSE;
+	if (count > MAX_SYMBOLS || size > MAX_STRINGS)
+		return doubt("the symbols", tail);
+	t->count = count;
+	t->size = size;
+	return get_array_at(tail, count, t->form->symbol_size, &t->symbols, "the symbols") &&
+	       get_array_at(tail + count * t->form->symbol_size, size, 1, &t->strings,
+			    "the names");
+}
+
 static int get_symbols(struct plugin *p, ulong tables)
 {
-	void *table = NULL, *strings = NULL, *letters = NULL, *numbers = NULL;
-	ulong base, number, count, size, orders, visible = 0, many = 0, i, n;
-	const struct modreg_debug_symbols *form;
+	ulong base, orders, visible = 0, many = 0, i, n;
+	struct table t = {};
+	void *numbers = NULL;
 	int ok = FALSE;
 
 	if (!get(tables + info.tables_symbols, &base, sizeof(base), "the symbols") ||
-	    !get_count(base + info.symbols_form, FORMS - 1, &number,
-		       "the form of the symbols"))
-		return FALSE;
-	form = &info.forms[number];
-	if (!get_count(base + form->num, MAX_SYMBOLS, &count, "the symbols") ||
-	    !get_count(base + form->strings_size, MAX_STRINGS, &size, "the names") ||
 	    !get(tables + info.tables_orders, &orders, sizeof(orders), "the orders") ||
 	    (orders &&
 	     !get(orders + info.orders_visible, &visible, sizeof(visible), "the numbers")))
 		return FALSE;
-	if (!get_array(base + form->table, count, form->symbol_size, &table, "the symbols") ||
-	    !get_array(base + form->strings, size, 1, &strings, "the names") ||
-	    (form->types && !get_array(base + form->types, count, 1, &letters, "the letters")))
+	if (base ? !get_shared(&t, base) : !get_tail(&t, tables))
 		goto out;
 	if (visible && (!get_count(orders + info.orders_num_visible, MAX_SYMBOLS, &many,
 				   "the numbers") ||
 			!get_array(orders + info.orders_visible, many, 4, &numbers, "the numbers")))
 		goto out;
-	p->symbols = calloc((visible ? many : count) + 1, sizeof(*p->symbols));
-	for (i = 0; i < (visible ? many : count); i++) {
+	p->symbols = calloc((visible ? many : t.count) + 1, sizeof(*p->symbols));
+	for (i = 0; i < (visible ? many : t.count); i++) {
 		struct syment *s = p->symbols + p->num_symbols;
 		char *symbol;
 		uint name;
 
 		n = visible ? ((uint *)numbers)[i] : i;
-		if (n >= count)
+		if (n >= t.count)
 			continue;
-		symbol = (char *)table + n * form->symbol_size;
-		name = *(uint *)(symbol + form->symbol_name);
-		if (name >= size || !((char *)strings)[name])
+		symbol = (char *)t.symbols + n * t.form->symbol_size;
+		name = *(uint *)(symbol + t.form->symbol_name);
+		if (name >= t.size || !((char *)t.strings)[name])
 			continue;
-		s->value = *(ulong *)(symbol + form->symbol_value);
-		s->name = strdup((char *)strings + name);
-		s->type = letters ? ((char *)letters)[n] : symbol[form->symbol_type];
+		s->value = *(ulong *)(symbol + t.form->symbol_value);
+		s->name = strdup((char *)t.strings + name);
+		s->type = t.letters ? ((char *)t.letters)[n] : symbol[t.form->symbol_type];
 		s->flags = MODULE_SYMBOL;
 		p->num_symbols++;
 	}
 	qsort(p->symbols, p->num_symbols, sizeof(*p->symbols), by_value);
 	ok = TRUE;
 out:
-	free(table);
-	free(strings);
-	free(letters);
+	free(t.symbols);
+	free(t.strings);
+	free(t.letters);
 	free(numbers);
 	return ok;
 }

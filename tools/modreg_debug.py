@@ -19,7 +19,7 @@ import sys
 from typing import Callable, Iterator, NamedTuple, Optional
 
 MAGIC = 0x72646F6D
-VERSION = 3
+VERSION = 4
 STATES = {0: "LIVE", 1: "COMING", 2: "GOING"}
 # The e_machine of ELF, by what gdb's names of architectures begin with, up to a colon.
 MACHINES = {"i386": 62, "aarch64": 183}
@@ -31,7 +31,8 @@ MAX_PLUGINS, MAX_REGIONS, MAX_SYMBOLS, MAX_STRINGS = 1 << 20, 1 << 10, 1 << 24, 
 
 FIELDS = (
     "plugin_name plugin_name_size plugin_generation plugin_state plugin_references plugin_tables "
-    "plugin_regions plugin_num_regions tables_is_init tables_symbols tables_orders "
+    "plugin_regions plugin_num_regions tables_is_init tables_symbols "
+    "tables_tail tables_num_tail tables_strings_size tables_orders "
     "orders_visible orders_num_visible "
     "region_size region_base region_length region_text region_init symbols_form"
 ).split()
@@ -132,8 +133,8 @@ class Registry:
     def _number(self, address: int, form: str, what: str) -> int:
         return struct.unpack("<" + form, self._bytes(address, struct.calcsize(form), what))[0]
 
-    def _count(self, address: int, most: int, what: str) -> int:
-        count = self._number(address, "Q", what)
+    def _count(self, address: int, most: int, what: str, form: str = "Q") -> int:
+        count = self._number(address, form, what)
         if count > most:
             raise ValueError(f"{what} are {count}")
         return count
@@ -216,15 +217,21 @@ class Registry:
     def _symbols(self, tables: int, regions: "list[Region]") -> "list[Symbol]":
         at = self._at
         base = self._number(tables + at["tables_symbols"], "Q", "the pointer to the symbols")
-        number = self._number(base + at["symbols_form"], "Q", "the form of the symbols")
+        number = base and self._number(base + at["symbols_form"], "Q", "the form of the symbols")
         if number >= len(self._forms):
             raise ValueError(f"the form of its symbols is {number:#x}")
         form = self._forms[number]
-        count = self._count(base + form["num"], MAX_SYMBOLS, "the symbols")
-        array = self._number(base + form["table"], "Q", "the pointer to the symbols")
+        if base:
+            count = self._count(base + form["num"], MAX_SYMBOLS, "the symbols")
+            array = self._number(base + form["table"], "Q", "the pointer to the symbols")
+            length = self._count(base + form["strings_size"], MAX_STRINGS, "the bytes of names")
+            where = self._number(base + form["strings"], "Q", "the pointer to the names")
+        else:
+            count = self._count(tables + at["tables_num_tail"], MAX_SYMBOLS, "the symbols", "I")
+            array = tables + at["tables_tail"]
+            length = self._count(tables + at["tables_strings_size"], MAX_STRINGS, "the bytes of names", "I")
+            where = array + count * form["symbol_size"]
         table = self._bytes(array, count * form["symbol_size"], "the symbols")
-        length = self._count(base + form["strings_size"], MAX_STRINGS, "the bytes of names")
-        where = self._number(base + form["strings"], "Q", "the pointer to the names")
         strings = self._bytes(where, length, "the names")
         if form["types"]:
             where = self._number(base + form["types"], "Q", "the pointer to the letters")

@@ -15,12 +15,9 @@ use crate::{
                 Copied,
                 Entry,
                 Lent,
-                Symbols, //
+                Shared, //
             },
-            symtab::{
-                Orders,
-                Symtab, //
-            },
+            symtab::Orders,
             Tables, //
         },
     },
@@ -69,9 +66,8 @@ const fn in_arc<T>() -> usize {
 /// Where the plugin, its tables and its symbols are in what the pointers to them lead to.
 const PLUGIN: usize = RcuCounted::<Plugin>::VALUE;
 const TABLES: usize = RcuBox::<Tables>::VALUE;
-const SYMTAB: usize = TABLES + offset_of!(Tables, symtab);
-const SYMBOLS: usize = in_arc::<Symbols>();
-const CONTENT: usize = SYMBOLS + Symbols::CONTENT;
+const SYMBOLS: usize = in_arc::<Shared>();
+const CONTENT: usize = SYMBOLS + Shared::CONTENT;
 
 /// The form of copied symbols.
 const COPIED: DebugSymbols = {
@@ -131,9 +127,12 @@ static modreg_debug_info: Constant = Constant(DebugInfo {
     plugin_tables: (PLUGIN + Plugin::TABLES) as u32,
     plugin_regions: (PLUGIN + Plugin::REGIONS + FixedVec::<Region>::PTR) as u32,
     plugin_num_regions: (PLUGIN + Plugin::REGIONS + FixedVec::<Region>::LEN) as u32,
-    tables_is_init: (TABLES + offset_of!(Tables, is_init)) as u32,
-    tables_symbols: (SYMTAB + Symtab::SYMBOLS) as u32,
-    tables_orders: (SYMTAB + Symtab::ORDERS) as u32,
+    tables_is_init: (TABLES + Tables::IS_INIT) as u32,
+    tables_symbols: (TABLES + Tables::SHARED) as u32,
+    tables_tail: (TABLES + Tables::ELEMENTS) as u32,
+    tables_num_tail: (TABLES + Tables::NUM) as u32,
+    tables_strings_size: (TABLES + Tables::SIZE) as u32,
+    tables_orders: (TABLES + Tables::ORDERS) as u32,
     orders_visible: (Orders::VISIBLE + FixedVec::<u32>::PTR) as u32,
     orders_num_visible: (Orders::VISIBLE + FixedVec::<u32>::LEN) as u32,
     region_size: size_of::<Region>() as u32,

@@ -40,6 +40,7 @@ use crate::{
         tables::{
             exports::{
                 Export,
+                ExportTab,
                 Exports, //
             },
             extable::Extable,
@@ -47,9 +48,11 @@ use crate::{
             symbols::{
                 Copies,
                 Lent,
+                Shared,
+                Source,
                 Symbols, //
             },
-            symtab::Symtab,
+            symtab::SearchedBy,
             Tables, //
         },
     },
@@ -199,9 +202,11 @@ unsafe fn content(desc: &modreg_plugin_desc, owner: &Module) -> Result<Content, 
         .unwrap_or((&regions, &[]));
 
     // SAFETY: `desc.symbols` and `desc.symtab` are as documented for `struct modreg_plugin_desc`.
-    let (symbols, exports) = unsafe { symbols(desc, &regions) }?;
+    let mut copies = Copies::new();
+    let (source, exports) = unsafe { symbols(desc, &regions, &mut copies) }?;
     let tables = |hidden: &[Region], is_init: bool| {
-        let exports = exports_of(&symbols, &exports, hidden)?;
+        let symbols = source.symbols();
+        let exports = exports_of(symbols, &exports, hidden)?;
         // SAFETY: `desc.extable` is null or has `desc.num_exentries` elements, which do not change
         // until the plugin is unregistered, as documented for `struct modreg_plugin_desc`. The
         // owner's GOING event takes the tables away from readers.
@@ -210,8 +215,8 @@ unsafe fn content(desc: &modreg_plugin_desc, owner: &Module) -> Result<Content, 
             true => &regions[..],
             false => core,
         };
-        let symtab = Symtab::new(symbols.clone(), visible, hidden)?;
-        Ok::<_, Refusal>(Tables::new(owner, symtab, exports, extable, is_init)?)
+        let by = SearchedBy::new(symbols, visible, hidden)?;
+        Ok::<_, Refusal>(Tables::new(owner, &source, by, exports, extable, is_init)?)
     };
     let full = tables(&[], !hidden.is_empty())?;
     let core = match hidden {
@@ -227,7 +232,7 @@ unsafe fn content(desc: &modreg_plugin_desc, owner: &Module) -> Result<Content, 
 
 /// Makes the exports of tables without what lies in `hidden`.
 fn exports_of(
-    symbols: &Arc<Symbols>,
+    symbols: Symbols<'_>,
     marked: &[Export],
     hidden: &[Region],
 ) -> Result<Option<Exports>, AllocError> {
@@ -241,7 +246,7 @@ fn exports_of(
     if seen.is_empty() {
         return Ok(None);
     }
-    Ok(Some(Exports::marked(symbols.clone(), seen)))
+    Ok(Some(Exports::marked(symbols, seen)))
 }
 
 /// Replaces the symbols and exception entries of a plugin by those of `desc`.
@@ -278,21 +283,23 @@ pub(super) unsafe fn replace_symbols(
         let guard = PreemptGuard::new();
         let tables = plugin.tables(&guard);
         let tables = tables.ok_or(Refusal::new(EBUSY, "it is not live"))?;
-        if let Some(Exports::Kernel(_)) = tables.exports() {
+        if tables.exports().is_some_and(ExportTab::is_kernels) {
             return Err(Refusal::new(EINVAL, "the symbols are those of a module"));
         }
         // SAFETY: The owner's GOING event takes the tables away from readers.
         let owner = unsafe { tables.owner.lend() };
         drop(guard);
+        let mut copies = Copies::new();
         // SAFETY: `desc.symbols` and `desc.symtab` are as documented for `modreg_replace_symbols()`.
-        let (symbols, exports) = unsafe { symbols(desc, core) }?;
+        let (source, exports) = unsafe { symbols(desc, core, &mut copies) }?;
+        let symbols = source.symbols();
         // SAFETY: `desc.extable` is null or has `desc.num_exentries` elements, which do not change until
         // they are replaced or the plugin is unregistered, as documented for
         // `modreg_replace_symbols()`.
         let extable = unsafe { extable(desc, core, false) }?;
-        let symtab = Symtab::new(symbols.clone(), core, &[])?;
-        let exports = exports_of(&symbols, &exports, &[])?;
-        Ok(Tables::new(owner, symtab, exports, extable, false)?)
+        let by = SearchedBy::new(symbols, core, &[])?;
+        let exports = exports_of(symbols, &exports, &[])?;
+        Ok(Tables::new(owner, &source, by, exports, extable, false)?)
     };
     registry::replace_symbols(plugin, make)
 }
@@ -326,7 +333,7 @@ fn regions(described: &[modreg_region], owner: &Module) -> Result<ExactVec<Regio
     Ok(regions)
 }
 
-/// Takes the symbols of `desc`, in one of two forms, and their exports.
+/// Takes the symbols of `desc`, in one of two forms, and their exports. Copies are made in `copies`.
 ///
 /// # Errors
 ///
@@ -335,10 +342,11 @@ fn regions(described: &[modreg_region], owner: &Module) -> Result<ExactVec<Regio
 /// # Safety
 ///
 /// `desc.symbols` and `desc.symtab` must be as documented for `struct modreg_plugin_desc`.
-unsafe fn symbols(
+unsafe fn symbols<'a>(
     desc: &modreg_plugin_desc,
     regions: &[Region],
-) -> Result<(Arc<Symbols>, ExactVec<Export>), Refusal> {
+    copies: &'a mut Copies,
+) -> Result<(Source<'a>, ExactVec<Export>), Refusal> {
     // SAFETY: By the safety requirements `desc.symbols` is null or has `desc.num_symbols` elements
     // during the call.
     let described = unsafe {
@@ -357,11 +365,11 @@ unsafe fn symbols(
         // SAFETY: By the safety requirements `symtab` is as documented.
         Some(symtab) => Ok((unsafe { borrow(symtab, Maker::Caller) }?, ExactVec::new())),
         // SAFETY: By the safety requirements the names of `described` are null or strings.
-        None => unsafe { copy(&described, regions) },
+        None => unsafe { copy(&described, regions, copies) },
     }
 }
 
-/// Copies symbols into the form of an ELF table.
+/// Copies symbols.
 ///
 /// # Errors
 ///
@@ -375,12 +383,13 @@ unsafe fn symbols(
 /// # Safety
 ///
 /// The names must be null or strings.
-unsafe fn copy(
+unsafe fn copy<'a>(
     described: &[modreg_symbol],
     regions: &[Region],
-) -> Result<(Arc<Symbols>, ExactVec<Export>), Refusal> {
+    copies: &'a mut Copies,
+) -> Result<(Source<'a>, ExactVec<Export>), Refusal> {
     let nameless = Refusal::new(EINVAL, "a symbol has no name");
-    let mut copies = Copies::with_capacity(described.len())?;
+    copies.reserve(described.len())?;
     let mut exports = ExactVec::new();
 
     for (i, symbol) in described.iter().enumerate() {
@@ -425,8 +434,7 @@ unsafe fn copy(
                 _ => AllocError.into(),
             })?;
     }
-    let symbols = copies.finish().map_err(|_| nameless)?;
-    Ok((Arc::new(symbols, GFP_KERNEL)?, exports))
+    Ok((copies.finish().map_err(|_| nameless)?, exports))
 }
 
 /// The refusal of a symbol whose name breaks a line of `kallsyms`.
@@ -457,7 +465,10 @@ pub(super) enum Maker {
 /// # Safety
 ///
 /// `symtab` must be as documented for `struct modreg_symtab` until readers no longer use the result.
-pub(super) unsafe fn borrow(symtab: &modreg_symtab, maker: Maker) -> Result<Arc<Symbols>, Refusal> {
+pub(super) unsafe fn borrow(
+    symtab: &modreg_symtab,
+    maker: Maker,
+) -> Result<Source<'static>, Refusal> {
     const WHAT: &str = "symbols missing or too many";
 
     let num = symtab.num_symtab;
@@ -509,7 +520,7 @@ pub(super) unsafe fn borrow(symtab: &modreg_symtab, maker: Maker) -> Result<Arc<
         names,
         letters: types,
     };
-    Ok(Arc::new(Symbols::Lent(lent), GFP_KERNEL)?)
+    Ok(Source::Shared(Arc::new(Shared::Lent(lent), GFP_KERNEL)?))
 }
 
 /// Borrows the exception entries of `desc`.

@@ -31,7 +31,7 @@ use crate::{
             exports::Exports,
             extable::Extable,
             region::Region,
-            symtab::Symtab,
+            symtab::SearchedBy,
             Tables, //
         },
     },
@@ -43,7 +43,8 @@ use crate::{
             Module,
             ModuleState, //
         },
-        pages_exact::ExactVec, //
+        pages_exact::ExactVec,
+        rcu::RcuOwned, //
     },
 };
 use kernel::{
@@ -155,12 +156,12 @@ fn regions(module: &Module, with_init: bool) -> Result<ExactVec<Region>, Refusal
 ///
 /// `module` must be in a state documented for `modreg_register_module()`, and COMING if `with_init`
 /// is `true`.
-unsafe fn tables(module: &Module, with_init: bool) -> Result<Tables, Refusal> {
+unsafe fn tables(module: &Module, with_init: bool) -> Result<RcuOwned<Tables>, Refusal> {
     // SAFETY: By the safety requirements `module` is COMING if `with_init` is `true`.
     let kallsyms = unsafe { module.kallsyms(with_init) };
     // SAFETY: The module loader made these tables. `core_kallsyms` exists as long as the module.
     // The init tables exist until the LIVE event has taken the result away from readers.
-    let symbols = unsafe {
+    let source = unsafe {
         let table = modreg_symtab {
             symtab: kallsyms.symtab,
             num_symtab: kallsyms.num_symtab,
@@ -177,9 +178,11 @@ unsafe fn tables(module: &Module, with_init: bool) -> Result<Tables, Refusal> {
     let (owner, ksymtab, extable) = unsafe { (module.lend(), module.ksymtab(), module.extable()) };
     let all = self::regions(module, true)?;
     let extable = Extable::new(extable, &all, with_init)?;
-    let symtab = Symtab::new(symbols, &regions, &[])?;
+    let by = SearchedBy::new(source.symbols(), &regions, &[])?;
     let exports = Some(Exports::Kernel(ksymtab));
-    Ok(Tables::new(owner, symtab, exports, extable, with_init)?)
+    Ok(Tables::new(
+        owner, &source, by, exports, extable, with_init,
+    )?)
 }
 
 /// Returns the size of a module's string table, which the kernel does not keep.

@@ -283,7 +283,7 @@ impl Names {
         let hash = Kind::Export.hash(hash(name.to_bytes()));
         self.settle(|since| {
             self.find_map(hash, since, guard, |_, plugin, tables, item| {
-                let export = item.checked_sub(tables.symtab.symbols().len())?;
+                let export = item.checked_sub(tables.symbols().len())?;
                 let export = export.checked_sub(1)?;
                 let exports = tables.exports()?;
                 if exports.name(export)?.cmp(name.into()).is_ne() {
@@ -307,8 +307,8 @@ impl Names {
             for id in places.filter(|&id| id != 0) {
                 let tables = IDS.plugin(id, guard).and_then(|p| p.tables(guard));
                 let value = tables.and_then(|tables| {
-                    let symbol = tables.symtab.find_name(name.into(), || hash)?;
-                    Some(tables.symtab.symbols().value(symbol)).filter(|&value| value != 0)
+                    let symbol = tables.symtab().find_name(name.into(), || hash)?;
+                    Some(tables.symbols().value(symbol)).filter(|&value| value != 0)
                 });
                 let age = IDS.age(id, guard);
                 if value.is_some() && age >= newest.0 {
@@ -318,7 +318,7 @@ impl Names {
             let mut last = 0;
             let hash = Kind::Symbol.hash(hash);
             let linked = self.find_map(hash, since, guard, |owner, _, tables, item| {
-                let symbols = tables.symtab.symbols();
+                let symbols = tables.symbols();
                 let symbol = item.checked_sub(1).filter(|&i| i < symbols.len())?;
                 if owner == last || symbols.name(symbol).cmp(name.into()).is_ne() {
                     return None;

@@ -48,7 +48,7 @@ impl NameSet {
     ///
     /// Context: May sleep.
     pub(crate) fn new(name: &Name, tables: &Tables, is_large: bool) -> Result<Self, AllocError> {
-        let (symtab, exports) = (&tables.symtab, tables.exports());
+        let (symtab, exports) = (tables.symtab(), tables.exports());
         let symbols = symtab.symbols();
         let num = if is_large { 0 } else { symtab.len() };
         let num_exports = exports.map_or(0, |e| e.len());

@@ -25,7 +25,6 @@ use crate::{
         preempt::PreemptGuard,
         rcu::{
             Held,
-            RcuBox,
             RcuOwned,
             Retired, //
         },
@@ -96,12 +95,12 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    /// Allocates memory for the tables of the LIVE state; no names are linked.
+    /// Takes the tables of the LIVE state; no names are linked.
     ///
     /// Context: May sleep.
-    pub(crate) fn new(tables: Tables) -> Result<KBox<Self>, AllocError> {
+    pub(crate) fn new(tables: RcuOwned<Tables>) -> Result<KBox<Self>, AllocError> {
         let this = Self {
-            tables: RcuBox::new(tables)?,
+            tables,
             init: Linked::default(),
         };
         KBox::new(this, GFP_KERNEL)

@@ -56,7 +56,7 @@ use crate::{
         },
         rcu::{
             Held,
-            RcuBox,
+            RcuOwned,
             Retired, //
         },
         stop_machine::might_stop_machine, //
@@ -92,9 +92,9 @@ pub(crate) struct Content {
     /// Its regions; those that stay come before the init regions.
     pub(crate) regions: ExactVec<Region>,
     /// Those that readers find while the plugin is COMING.
-    pub(crate) full: Tables,
+    pub(crate) full: RcuOwned<Tables>,
     /// Those that readers find once it is LIVE; [`None`] if they are the same.
-    pub(crate) core: Option<Tables>,
+    pub(crate) core: Option<RcuOwned<Tables>>,
 }
 
 /// Adds a plugin.
@@ -140,7 +140,7 @@ pub(crate) fn register(
     let mut content = content()?;
 
     let regions = content.regions.len();
-    let symbols = content.full.symtab.len();
+    let symbols = content.full.symtab().len();
     let at_once = start.is_none() && content.core.is_none();
     let plugin = Plugin::new(
         name,
@@ -245,7 +245,7 @@ struct Names {
 impl Names {
     /// Hashes the names.
     fn new(plugin: &Plugin, full: &Tables, core: Option<&Tables>) -> Result<Self, AllocError> {
-        let is_large = NAMES.takes_large(core.unwrap_or(full).symtab.len());
+        let is_large = NAMES.takes_large(core.unwrap_or(full).symtab().len());
         let set = |tables| NameSet::new(plugin.name(), tables, is_large);
         Ok(Self {
             core: set(core.unwrap_or(full))?,
@@ -271,9 +271,9 @@ fn publish(
     let pin = Module::try_pin_this();
     let pin = pin.ok_or(Refusal::new(ENODEV, "modreg is being unloaded"))?;
     let mut reservation = Reservation::new(plugin.owner())?;
-    trace::plugin_content(plugin, &content.full, content.core.as_ref());
-    let symbols = content.full.symtab.len();
-    let full = RcuBox::new(content.full)?;
+    let full = content.full;
+    trace::plugin_content(plugin, &full, content.core.as_ref().map(|core| &***core));
+    let symbols = full.symtab().len();
     let core = content.core.map(Core::new).transpose()?;
     let hash_names = || Names::new(plugin, &full, core.as_ref().map(|core| &**core.tables));
     let mut names = hash_names()?;
@@ -372,7 +372,7 @@ pub(super) fn drop_init(plugin: &Plugin, lock: &mut GlobalGuard<LOCK>) -> Option
     let id = links.id;
     let old_foreign = links.foreign;
     let Core { tables: core, init } = KBox::into_inner(links.core.take()?);
-    let symbols = core.symtab.len();
+    let symbols = core.symtab().len();
     let mut held = Held::new(lock);
     let foreign = foreign::replace(old_foreign, plugin.regions(), &core, &mut held);
     let full = index::exchange(&mut held, |held| plugin.drop_init(core, held));

@@ -35,7 +35,7 @@ use crate::{
             synchronize_rcu,
             synchronize_rcu_tasks,
             Held,
-            RcuBox, //
+            RcuOwned, //
         },
         stop_machine::might_stop_machine, //
     },
@@ -58,7 +58,7 @@ use kernel::prelude::*;
 /// Context: May sleep.
 pub(crate) fn replace_symbols(
     plugin: &Plugin,
-    make: impl FnOnce() -> Result<Tables, Refusal>,
+    make: impl FnOnce() -> Result<RcuOwned<Tables>, Refusal>,
 ) -> Result<(), Refusal> {
     if !preemptible() {
         return Err(Refusal::new(
@@ -68,8 +68,8 @@ pub(crate) fn replace_symbols(
     }
     // A removal stops the machine under the lock.
     might_stop_machine();
-    let mut tables = RcuBox::new(make()?)?;
-    let symbols = tables.symtab.len();
+    let mut tables = make()?;
+    let symbols = tables.symtab().len();
     let mut is_large = NAMES.takes_large(symbols);
     let mut names = NameSet::new(plugin.name(), &tables, is_large)?;
 
@@ -101,9 +101,10 @@ pub(crate) fn replace_symbols(
     let links = plugin.links().as_mut(&mut lock);
     let (id, old_names, old_foreign) = (links.id, mem::take(&mut links.names), links.foreign);
     let mut held = Held::new(&mut lock);
-    tables.version = plugin
+    let version = plugin
         .tables_held(&held)
         .map_or(0, |old| 1_u8.wrapping_sub(old.version));
+    tables.as_mut().value_mut().value_mut().version = version;
     let had_entries = plugin
         .tables_held(&held)
         .and_then(Tables::extable)

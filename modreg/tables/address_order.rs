@@ -12,7 +12,10 @@
 
 use super::{
     region::Region,
-    symbols::Symbols, //
+    symbols::{
+        Entry,
+        Symbols, //
+    },
 };
 use crate::primitives::{
     pages_exact::ExactVec,
@@ -44,7 +47,10 @@ pub(super) enum AddressOrder {
 }
 
 /// Symbols that are searched without an order: bit `i` is set for symbol `i`.
-pub(super) struct Few(u32);
+#[derive(Clone, Copy)]
+pub(super) struct Few(u8);
+
+const _: () = assert!(FEW <= u8::BITS);
 
 /// # Invariants
 ///
@@ -86,11 +92,11 @@ struct Candidate {
 
 /// Returns those of `visible` that an address in `regions` can resolve to.
 fn resolving<'a>(
-    symbols: &'a Symbols,
+    symbols: Symbols<'a>,
     visible: impl Iterator<Item = u32> + 'a,
     regions: &'a [Region],
 ) -> impl Iterator<Item = u32> + 'a {
-    visible.filter(|&i| {
+    visible.filter(move |&i| {
         let name = symbols.name(i);
         symbols.is_defined(i)
             && !name.is_empty()
@@ -105,15 +111,15 @@ impl Few {
 
     /// Takes those of `visible` that lie in `regions`. Returns [`None`] if `symbols` want an order.
     pub(super) fn new(
-        symbols: &Symbols,
+        symbols: Symbols<'_>,
         visible: impl Iterator<Item = u32>,
         regions: &[Region],
     ) -> Option<Self> {
         // Lent symbols are not looked at, since in a report on an oops they may be gone.
-        let are_few = symbols.len() <= FEW && matches!(symbols, Symbols::Copied(_));
+        let are_few = symbols.len() <= FEW && matches!(symbols, Symbols::Copied(..));
         are_few.then(|| {
             let bits = resolving(symbols, visible, regions).map(|i| 1 << i);
-            Self(bits.fold(0, |mask, bit: u32| mask | bit))
+            Self(bits.fold(0, |mask, bit: u8| mask | bit))
         })
     }
 
@@ -121,20 +127,20 @@ impl Few {
     ///
     /// Context: Any, NMI included.
     #[inline(never)]
-    pub(super) fn nearest(&self, symbols: &Symbols, addr: usize, limit: usize) -> Option<Nearest> {
+    pub(super) fn nearest(self, entries: &[Entry], addr: usize, limit: usize) -> Option<Nearest> {
         let (mut at, mut next) = (None, limit);
-        for i in (0..symbols.len().min(FEW)).filter(|i| self.0 & (1 << i) != 0) {
-            let value = symbols.value(i);
-            if value > addr {
-                next = next.min(value);
-            } else if at.is_none_or(|(best, _)| value > best) {
-                at = Some((value, i));
+        let few = entries.iter().take(FEW as usize).enumerate();
+        for (_, entry) in few.filter(|(i, _)| self.0 & (1 << i) != 0) {
+            if entry.value > addr {
+                next = next.min(entry.value);
+            } else if at.is_none_or(|best: &Entry| entry.value > best.value) {
+                at = Some(entry);
             }
         }
-        let (value, i) = at?;
+        let found = at?;
         Some(Nearest {
-            value,
-            name: symbols.name_offset(i),
+            value: found.value,
+            name: found.name,
             next,
         })
     }
@@ -147,7 +153,7 @@ impl AddressOrder {
     ///
     /// Context: May sleep.
     pub(super) fn new(
-        symbols: &Symbols,
+        symbols: Symbols<'_>,
         visible: impl Iterator<Item = u32>,
         regions: &[Region],
     ) -> Result<Self, AllocError> {
@@ -189,7 +195,7 @@ impl AddressOrder {
 
 impl Dense {
     /// Takes ascending addresses, unless they would need more memory than as [`Sparse`].
-    fn new(symbols: &Symbols, all: &[Candidate]) -> Result<Option<Self>, AllocError> {
+    fn new(symbols: Symbols<'_>, all: &[Candidate]) -> Result<Option<Self>, AllocError> {
         let base = all.first().map_or(0, |c| c.value);
         let fits = |c: &Candidate| u32::try_from(c.value - base).is_ok();
         // Whether an address begins a block, after those before it.
@@ -262,7 +268,7 @@ impl Dense {
 }
 
 impl Sparse {
-    fn new(symbols: &Symbols, all: &[Candidate]) -> Result<Self, AllocError> {
+    fn new(symbols: Symbols<'_>, all: &[Candidate]) -> Result<Self, AllocError> {
         let mut this = Self {
             values: ExactVec::with_capacity(all.len(), GFP_KERNEL)?,
             names: ExactVec::with_capacity(all.len(), GFP_KERNEL)?,

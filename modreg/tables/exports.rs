@@ -13,7 +13,6 @@ use crate::{
     },
 };
 use core::cmp::Ordering;
-use kernel::sync::Arc;
 
 /// An exported symbol, as an index into its table.
 #[derive(Clone, Copy)]
@@ -27,54 +26,74 @@ pub(crate) struct Export {
 /// Exported symbols, sorted by name.
 pub(crate) enum Exports {
     /// Marked in the plugin's own symbol table.
-    Marked(Arc<Symbols>, FixedVec<Export>),
+    Marked(FixedVec<Export>),
     /// The table that the module loader has.
     Kernel(Ksymtab),
 }
 
 impl Exports {
     /// Takes marked symbols, in the order of their table; the first of a name counts. May sleep.
-    pub(crate) fn marked(symbols: Arc<Symbols>, mut exports: ExactVec<Export>) -> Self {
+    pub(crate) fn marked(symbols: Symbols<'_>, mut exports: ExactVec<Export>) -> Self {
         let name = |e: &Export| symbols.name(e.symbol);
         sort_by(&mut exports, |a, b| {
             name(a).cmp(name(b)).then(a.symbol.cmp(&b.symbol))
         });
-        Self::Marked(symbols, exports.into())
+        Self::Marked(exports.into())
+    }
+}
+
+/// Exported symbols with the table that they are marked in.
+#[derive(Clone, Copy)]
+pub(crate) struct ExportTab<'a> {
+    exports: &'a Exports,
+    symbols: Symbols<'a>,
+}
+
+impl<'a> ExportTab<'a> {
+    /// Takes exports, and the symbols that they were made of.
+    pub(crate) fn new(exports: &'a Exports, symbols: Symbols<'a>) -> Self {
+        Self { exports, symbols }
+    }
+
+    /// Returns whether the table is the module loader's.
+    pub(crate) fn is_kernels(self) -> bool {
+        matches!(self.exports, Exports::Kernel(_))
     }
 
     /// How many there are.
-    pub(crate) fn len(&self) -> u32 {
-        match self {
-            Self::Marked(_, exports) => exports.len() as u32,
-            Self::Kernel(ksymtab) => ksymtab.len() as u32,
+    pub(crate) fn len(self) -> u32 {
+        match self.exports {
+            Exports::Marked(exports) => exports.len() as u32,
+            Exports::Kernel(ksymtab) => ksymtab.len() as u32,
         }
     }
 
     /// The name of export `i`. Constant; from any context.
-    pub(crate) fn name(&self, i: u32) -> Option<ThinCStr<'_>> {
-        match self {
-            Self::Marked(symbols, exports) => Some(symbols.name(exports.get(i as usize)?.symbol)),
-            Self::Kernel(ksymtab) => ksymtab.name(i as usize),
+    pub(crate) fn name(self, i: u32) -> Option<ThinCStr<'a>> {
+        match self.exports {
+            Exports::Marked(exports) => Some(self.symbols.name(exports.get(i as usize)?.symbol)),
+            Exports::Kernel(ksymtab) => ksymtab.name(i as usize),
         }
     }
 
     /// The address of export `i`, and whether it is for GPL-compatible callers only. Constant; from
     /// any context.
-    pub(crate) fn value(&self, i: u32) -> Option<(usize, bool)> {
-        match self {
-            Self::Marked(symbols, exports) => {
+    pub(crate) fn value(self, i: u32) -> Option<(usize, bool)> {
+        match self.exports {
+            Exports::Marked(exports) => {
                 let export = exports.get(i as usize)?;
-                Some((symbols.value(export.symbol), export.gpl_only))
+                Some((self.symbols.value(export.symbol), export.gpl_only))
             }
-            Self::Kernel(ksymtab) => ksymtab.value(i as usize),
+            Exports::Kernel(ksymtab) => ksymtab.value(i as usize),
         }
     }
 
     /// The address of the exported symbol `name`, and whether it is for GPL-compatible callers
     /// only. Logarithmic; from any context.
-    pub(crate) fn find(&self, name: ThinCStr<'_>) -> Option<(usize, bool)> {
-        match self {
-            Self::Marked(symbols, exports) => {
+    pub(crate) fn find(self, name: ThinCStr<'_>) -> Option<(usize, bool)> {
+        let symbols = self.symbols;
+        match self.exports {
+            Exports::Marked(exports) => {
                 let at = exports.partition_point(|e| symbols.name(e.symbol).cmp(name).is_lt());
                 let found = exports.get(at)?;
                 symbols
@@ -83,7 +102,7 @@ impl Exports {
                     .is_eq()
                     .then(|| (symbols.value(found.symbol), found.gpl_only))
             }
-            Self::Kernel(ksymtab) => {
+            Exports::Kernel(ksymtab) => {
                 let (mut low, mut high) = (0, ksymtab.len());
                 while low < high {
                     let middle = low.wrapping_add(high) / 2;

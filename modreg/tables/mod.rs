@@ -11,26 +11,57 @@ pub(crate) mod symbols;
 pub(crate) mod symtab;
 
 use self::{
-    exports::Exports,
+    address_order::Few,
+    exports::{
+        ExportTab,
+        Exports, //
+    },
     extable::Extable,
-    symtab::Symtab, //
+    symbols::{
+        Entry,
+        Shared,
+        Source,
+        Symbols, //
+    },
+    symtab::{
+        Orders,
+        SearchedBy,
+        Symtab, //
+    },
 };
 use crate::primitives::{
-    cstr::ThinCStr,
+    cstr::{
+        StrTab,
+        ThinCStr, //
+    },
     module::LentModule,
-    rcu::RcuBox, //
+    rcu::{
+        RcuBox,
+        RcuOwned, //
+    },
+    tailed::Tailed, //
 };
+use core::mem::offset_of;
 use kernel::{
     alloc::AllocError,
-    prelude::*, //
+    prelude::*,
+    sync::Arc, //
 };
 
 /// All that readers find in one plugin, which is replaced as a whole.
-pub(crate) struct Tables {
+///
+/// The tail has the symbols that are part of it.
+pub(crate) type Tables = Tailed<Head, Entry>;
+
+/// The tables without their tail.
+pub(crate) struct Head {
     /// The module that owns the plugin.
     pub(crate) owner: LentModule,
-    /// Its symbols.
-    pub(crate) symtab: Symtab,
+    /// Its symbols; [`None`] if these are the tail.
+    shared: Option<Arc<Shared>>,
+    /// What they are searched by, as in [`SearchedBy`].
+    orders: Option<KBox<Orders>>,
+    few: Few,
     /// Exports and exception entries; [`None`] if it has neither.
     others: Option<KBox<Others>>,
     /// Whether these are those until the plugin is LIVE.
@@ -40,7 +71,7 @@ pub(crate) struct Tables {
     pub(crate) version: u8,
 }
 
-// One byte more would take 32, in the allocator.
+// With a symbol whose name has 15 characters, this is 96, as the allocator has it.
 const _: () = assert!(size_of::<RcuBox<Tables>>() <= 64);
 
 /// What most plugins have none of.
@@ -83,7 +114,14 @@ impl Listed<'_> {
 }
 
 impl Tables {
+    /// Where the members are that debuggers read.
+    pub(crate) const SHARED: usize = Self::VALUE + offset_of!(Head, shared);
+    pub(crate) const ORDERS: usize = Self::VALUE + offset_of!(Head, orders);
+    pub(crate) const IS_INIT: usize = Self::VALUE + offset_of!(Head, is_init);
+
     /// Creates tables with these contents; with `is_init`, those until the plugin is LIVE.
+    ///
+    /// `by` is made of the symbols of `source`, and so are `exports`.
     ///
     /// # Errors
     ///
@@ -92,28 +130,56 @@ impl Tables {
     /// Context: May sleep.
     pub(crate) fn new(
         owner: LentModule,
-        symtab: Symtab,
+        source: &Source<'_>,
+        by: SearchedBy,
         exports: Option<Exports>,
         extable: Extable,
         is_init: bool,
-    ) -> Result<Self, AllocError> {
+    ) -> Result<RcuOwned<Self>, AllocError> {
         let others = (exports.is_some() || !extable.is_empty())
             .then(|| KBox::new(Others { exports, extable }, GFP_KERNEL))
             .transpose()?;
-        Ok(Self {
+        let (shared, entries, names) = match source {
+            Source::Few(entries, names) => (None, *entries, *names),
+            Source::Shared(shared) => (Some(shared.clone()), &[][..], StrTab::empty()),
+        };
+        let head = Head {
             owner,
-            symtab,
+            shared,
+            orders: by.orders,
+            few: by.few,
             others,
             is_init,
             version: is_init.into(),
-        })
+        };
+        RcuBox::with_tail(head, entries, names)
+    }
+
+    /// Returns the symbols.
+    ///
+    /// Context: Any, NMI included.
+    #[inline(always)]
+    pub(crate) fn symbols(&self) -> Symbols<'_> {
+        match &self.shared {
+            Some(shared) => shared.symbols(),
+            None => Symbols::Copied(self.elements(), self.strings()),
+        }
+    }
+
+    /// Returns the symbols with what they are searched by.
+    ///
+    /// Context: Any, NMI included.
+    #[inline(always)]
+    pub(crate) fn symtab(&self) -> Symtab<'_> {
+        Symtab::new(self.symbols(), self.few, self.orders.as_deref())
     }
 
     /// Returns the exported symbols; [`None`] if there are none.
     ///
     /// Context: Any, NMI included.
-    pub(crate) fn exports(&self) -> Option<&Exports> {
-        self.others.as_ref()?.exports.as_ref()
+    pub(crate) fn exports(&self) -> Option<ExportTab<'_>> {
+        let exports = self.others.as_ref()?.exports.as_ref()?;
+        Some(ExportTab::new(exports, self.symbols()))
     }
 
     /// Returns the exception entries; [`None`] if there are none.
@@ -130,8 +196,8 @@ impl Tables {
 
     /// The `n`-th symbol that readers see. Constant but for asking whether it is exported.
     pub(crate) fn listed(&self, n: u32) -> Option<Listed<'_>> {
-        let i = self.symtab.nth(n)?;
-        let symbols = self.symtab.symbols();
+        let symtab = self.symtab();
+        let (i, symbols) = (symtab.nth(n)?, symtab.symbols());
         let (name, value) = (symbols.name(i), symbols.value(i));
         Some(Listed {
             value,

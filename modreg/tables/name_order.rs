@@ -53,7 +53,7 @@ impl NameOrder {
     ///
     /// Context: May sleep.
     pub(super) fn new(
-        symbols: &Symbols,
+        symbols: Symbols<'_>,
         named: impl Iterator<Item = u32>,
     ) -> Result<Self, AllocError> {
         let mut hashes = ExactVec::new();
@@ -89,7 +89,7 @@ impl NameOrder {
     /// Returns the number of the first symbol called `name`, which has that hash.
     ///
     /// Context: Any, NMI included.
-    pub(super) fn find(&self, symbols: &Symbols, name: ThinCStr<'_>, hash: u32) -> Option<u32> {
+    pub(super) fn find(&self, symbols: Symbols<'_>, name: ThinCStr<'_>, hash: u32) -> Option<u32> {
         let at = bucket(hash, self.starts.len() - 1);
         let (start, end) = (*self.starts.get(at)?, *self.starts.get(at + 1)?);
         let elements = self.elements.get(start as usize..end as usize)?;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! The symbols of a plugin, in the order of their table.
+//!
+//! Few copied symbols are the tail of the plugin's tables. More are in memory of their own, which the
+//! tables before and after init share, as what their owner lends is.
 
 use crate::primitives::{
     borrowed::Borrowed,
@@ -9,20 +12,31 @@ use crate::primitives::{
         ThinCStr, //
     },
     nofault::copy_string,
-    pages_exact::ExactVec,
-    vec::FixedVec, //
+    vec::{
+        FixedVec,
+        SmallVec, //
+    },
 };
-use core::ffi::CStr;
+use core::{
+    ffi::CStr,
+    mem, //
+};
 use kernel::{
     alloc::AllocError,
     bindings::Elf64_Sym,
-    prelude::*, //
+    prelude::*,
+    sync::Arc, //
 };
 
 /// ELF's section number of an undefined symbol.
 const SHN_UNDEF: u16 = 0;
 
+/// Few symbols, at most, and the bytes of their names: with them, tables take 256 bytes at most.
+const FEW: usize = 8;
+const FEW_BYTES: usize = 192;
+
 /// A symbol that was copied.
+#[derive(Clone, Copy)]
 pub(crate) struct Entry {
     pub(crate) value: usize,
     /// The offset of its name.
@@ -31,7 +45,7 @@ pub(crate) struct Entry {
     is_defined: bool,
 }
 
-/// Copied symbols.
+/// Copied symbols in memory of their own.
 #[repr(C)]
 pub(crate) struct Copied {
     pub(crate) entries: FixedVec<Entry>,
@@ -47,34 +61,54 @@ pub(crate) struct Lent {
     pub(crate) letters: Borrowed<u8>,
 }
 
-/// Symbols with their names and type letters.
+/// Symbols that are not part of the tables.
 ///
 /// A debugger reads the tag, and what follows it.
 #[repr(C, usize)]
-pub(crate) enum Symbols {
+pub(crate) enum Shared {
     /// Copies.
     Copied(Copied),
     /// Those of their owner.
     Lent(Lent),
 }
 
-impl Symbols {
+impl Shared {
     /// The offset of what follows the tag.
     pub(crate) const CONTENT: usize = size_of::<usize>();
 
-    /// Returns the number of symbols.
-    pub(crate) fn len(&self) -> u32 {
+    /// Returns the symbols.
+    #[inline]
+    pub(crate) fn symbols(&self) -> Symbols<'_> {
         match self {
-            Self::Copied(c) => c.entries.len() as u32,
+            Self::Copied(c) => Symbols::Copied(&c.entries, c.names.borrow()),
+            Self::Lent(l) => Symbols::Lent(l),
+        }
+    }
+}
+
+/// Symbols with their names and type letters.
+#[derive(Clone, Copy)]
+pub(crate) enum Symbols<'a> {
+    /// Copies, and their names.
+    Copied(&'a [Entry], StrTab<&'a [u8]>),
+    /// Those of their owner.
+    Lent(&'a Lent),
+}
+
+impl<'a> Symbols<'a> {
+    /// Returns the number of symbols.
+    pub(crate) fn len(self) -> u32 {
+        match self {
+            Self::Copied(entries, _) => entries.len() as u32,
             Self::Lent(l) => l.syms.len() as u32,
         }
     }
 
     /// Returns the offset of the name of symbol `i`, for [`Symbols::name_at`].
     #[inline]
-    pub(crate) fn name_offset(&self, i: u32) -> u32 {
+    pub(crate) fn name_offset(self, i: u32) -> u32 {
         let offset = match self {
-            Self::Copied(c) => c.entries.get(i as usize).map(|e| e.name),
+            Self::Copied(entries, _) => entries.get(i as usize).map(|e| e.name),
             Self::Lent(l) => l.syms.get(i as usize).map(|s| s.st_name),
         };
         offset.unwrap_or(u32::MAX)
@@ -82,9 +116,9 @@ impl Symbols {
 
     /// Returns the name at an offset, or the empty string past the end.
     #[inline]
-    pub(crate) fn name_at(&self, offset: u32) -> ThinCStr<'_> {
+    pub(crate) fn name_at(self, offset: u32) -> ThinCStr<'a> {
         match self {
-            Self::Copied(c) => c.names.get(offset),
+            Self::Copied(_, names) => names.at(offset),
             Self::Lent(l) => l.names.get(offset),
         }
     }
@@ -92,9 +126,9 @@ impl Symbols {
     /// Copies the name at an offset, which ends in NUL in `name`. Returns whether it can be read.
     ///
     /// Context: Any, NMI included.
-    pub(crate) fn copy_name_nofault(&self, offset: u32, name: &mut [u8]) -> bool {
+    pub(crate) fn copy_name_nofault(self, offset: u32, name: &mut [u8]) -> bool {
         let address = match self {
-            Self::Copied(c) => c.names.address(offset),
+            Self::Copied(_, names) => names.address(offset),
             Self::Lent(l) => l.names.address(offset),
         };
         address.is_some_and(|address| copy_string(address, name))
@@ -102,33 +136,33 @@ impl Symbols {
 
     /// Returns the name of symbol `i`.
     #[inline]
-    pub(crate) fn name(&self, i: u32) -> ThinCStr<'_> {
+    pub(crate) fn name(self, i: u32) -> ThinCStr<'a> {
         self.name_at(self.name_offset(i))
     }
 
     /// Returns the address of symbol `i`, as `kallsyms_symbol_value()`.
     #[inline]
-    pub(crate) fn value(&self, i: u32) -> usize {
+    pub(crate) fn value(self, i: u32) -> usize {
         let value = match self {
-            Self::Copied(c) => c.entries.get(i as usize).map(|e| e.value),
+            Self::Copied(entries, _) => entries.get(i as usize).map(|e| e.value),
             Self::Lent(l) => l.syms.get(i as usize).map(|s| s.st_value as usize),
         };
         value.unwrap_or(0)
     }
 
     /// Returns the type letter of symbol `i`.
-    pub(crate) fn letter(&self, i: u32) -> u8 {
+    pub(crate) fn letter(self, i: u32) -> u8 {
         let letter = match self {
-            Self::Copied(c) => c.entries.get(i as usize).map(|e| e.letter),
+            Self::Copied(entries, _) => entries.get(i as usize).map(|e| e.letter),
             Self::Lent(l) => l.letters.get(i as usize).copied(),
         };
         letter.unwrap_or(b'?')
     }
 
     /// Returns whether symbol `i` is defined in this table.
-    pub(crate) fn is_defined(&self, i: u32) -> bool {
+    pub(crate) fn is_defined(self, i: u32) -> bool {
         match self {
-            Self::Copied(c) => c.entries.get(i as usize).is_some_and(|e| e.is_defined),
+            Self::Copied(entries, _) => entries.get(i as usize).is_some_and(|e| e.is_defined),
             Self::Lent(l) => l
                 .syms
                 .get(i as usize)
@@ -137,21 +171,44 @@ impl Symbols {
     }
 }
 
+/// Symbols for tables that are to be made.
+pub(crate) enum Source<'a> {
+    /// The tables get copies of these.
+    Few(&'a [Entry], StrTab<&'a [u8]>),
+    /// The tables get a reference to these.
+    Shared(Arc<Shared>),
+}
+
+impl Source<'_> {
+    /// Returns the symbols.
+    pub(crate) fn symbols(&self) -> Symbols<'_> {
+        match self {
+            Self::Few(entries, names) => Symbols::Copied(entries, *names),
+            Self::Shared(shared) => shared.symbols(),
+        }
+    }
+}
+
 /// Symbols that are being copied.
 pub(crate) struct Copies {
-    entries: ExactVec<Entry>,
-    names: ExactVec<u8>,
+    entries: SmallVec<Entry, FEW>,
+    names: SmallVec<u8, FEW_BYTES>,
 }
 
 impl Copies {
-    /// Allocates memory for `num` symbols.
+    /// Begins without symbols.
+    pub(crate) fn new() -> Self {
+        Self {
+            entries: SmallVec::new(),
+            names: SmallVec::new(),
+        }
+    }
+
+    /// Makes room for `num` symbols in all.
     ///
     /// Context: May sleep.
-    pub(crate) fn with_capacity(num: usize) -> Result<Self, AllocError> {
-        Ok(Self {
-            entries: ExactVec::with_capacity(num, GFP_KERNEL)?,
-            names: ExactVec::new(),
-        })
+    pub(crate) fn reserve(&mut self, num: usize) -> Result<(), AllocError> {
+        self.entries.reserve(num)
     }
 
     /// Adds a symbol; `value` is [`None`] for one that is not defined.
@@ -169,20 +226,28 @@ impl Copies {
             letter,
             is_defined: value.is_some(),
         };
-        self.names
-            .extend_from_slice(name.to_bytes_with_nul(), GFP_KERNEL)?;
-        self.entries.push(entry, GFP_KERNEL)?;
+        self.names.extend_from_slice(name.to_bytes_with_nul())?;
+        self.entries.push(entry)?;
         Ok(())
     }
 
-    /// Returns the copied symbols.
+    /// Returns the copied symbols; `self` is empty afterwards if they are many.
     ///
     /// Context: May sleep.
-    pub(crate) fn finish(self) -> Result<Symbols> {
-        let names = StrTab::new(self.names.into()).ok_or(EINVAL)?;
-        Ok(Symbols::Copied(Copied {
-            entries: self.entries.into(),
-            names,
-        }))
+    pub(crate) fn finish(&mut self) -> Result<Source<'_>> {
+        let bytes = size_of_val(&*self.entries).saturating_add(self.names.len());
+        if self.entries.is_small() && bytes <= FEW_BYTES {
+            let names = StrTab::new(&*self.names).ok_or(EINVAL)?;
+            return Ok(Source::Few(&self.entries, names));
+        }
+        let Self { entries, names } = mem::replace(self, Self::new());
+        let copied = Copied {
+            entries: entries.into_vec()?.into(),
+            names: StrTab::new(names.into_vec()?.into()).ok_or(EINVAL)?,
+        };
+        Ok(Source::Shared(Arc::new(
+            Shared::Copied(copied),
+            GFP_KERNEL,
+        )?))
     }
 }

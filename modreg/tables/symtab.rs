@@ -25,8 +25,7 @@ use crate::primitives::{
 use core::mem::offset_of;
 use kernel::{
     alloc::AllocError,
-    prelude::*,
-    sync::Arc, //
+    prelude::*, //
 };
 
 /// Symbols whose names are compared one by one, at most.
@@ -42,16 +41,27 @@ pub(crate) struct Found<'a> {
     pub(crate) offset: usize,
 }
 
-/// The symbols of a plugin with the orders over them.
+/// What symbols are searched by.
 ///
 /// # Invariants
 ///
 /// - `few` has the symbols that an address resolves to, if `orders` has none of them.
 /// - There are `orders` unless all members of these would be [`None`].
-pub(crate) struct Symtab {
-    symbols: Arc<Symbols>,
+pub(crate) struct SearchedBy {
+    pub(super) few: Few,
+    pub(super) orders: Option<KBox<Orders>>,
+}
+
+/// The symbols of a plugin with what they are searched by.
+///
+/// # Invariants
+///
+/// `few` and `orders` are those of a [`SearchedBy`] that was made of `symbols`.
+#[derive(Clone, Copy)]
+pub(crate) struct Symtab<'a> {
+    symbols: Symbols<'a>,
     few: Few,
-    orders: Option<KBox<Orders>>,
+    orders: Option<&'a Orders>,
 }
 
 /// What only plugins have that have many symbols, or symbols that readers do not see.
@@ -78,29 +88,23 @@ impl Orders {
 // So its pointer is null if it is `None`.
 const _: () = assert!(size_of::<Option<FixedVec<u32>>>() == size_of::<FixedVec<u32>>());
 
-impl Symtab {
-    /// Where the members are that debuggers read.
-    pub(crate) const SYMBOLS: usize = offset_of!(Self, symbols);
-    pub(crate) const ORDERS: usize = offset_of!(Self, orders);
-
+impl SearchedBy {
     /// Orders those `symbols` that do not lie in `hidden`; addresses in `regions` resolve to them.
     ///
     /// Takes a number of steps in the order of `n * log(n)`.
     ///
     /// Context: May sleep.
     pub(crate) fn new(
-        symbols: Arc<Symbols>,
+        symbols: Symbols<'_>,
         regions: &[Region],
         hidden: &[Region],
     ) -> Result<Self, AllocError> {
         // INVARIANT: Readers see all symbols, or the others are hidden here. The orders are added below.
         let mut this = Self {
-            symbols,
             few: Few::NONE,
             orders: None,
         };
         if !hidden.is_empty() {
-            let symbols = &this.symbols;
             let is_hidden = |i: u32| {
                 let value = symbols.value(i);
                 symbols.is_defined(i) && hidden.iter().any(|r| r.contains(value))
@@ -111,15 +115,17 @@ impl Symtab {
             }
             this.orders_mut()?.visible = Some(list.into());
         }
-        match Few::new(&this.symbols, this.visible(), regions) {
+        match Few::new(symbols, this.symtab(symbols).visible(), regions) {
             Some(few) => this.few = few,
             None => {
-                let by_address = AddressOrder::new(&this.symbols, this.visible(), regions)?;
+                let visible = this.symtab(symbols).visible();
+                let by_address = AddressOrder::new(symbols, visible, regions)?;
                 this.orders_mut()?.by_address = Some(by_address);
             }
         }
-        if this.len() > FEW {
-            let by_name = NameOrder::new(&this.symbols, this.named())?;
+        let symtab = this.symtab(symbols);
+        if symtab.len() > FEW {
+            let by_name = NameOrder::new(symbols, symtab.named())?;
             this.orders_mut()?.by_name = Some(by_name);
         }
         Ok(this)
@@ -134,20 +140,39 @@ impl Symtab {
         Ok(self.orders.insert(orders))
     }
 
+    /// Returns the symbols, which `self` was made of, with what they are searched by.
+    fn symtab<'a>(&'a self, symbols: Symbols<'a>) -> Symtab<'a> {
+        Symtab::new(symbols, self.few, self.orders.as_deref())
+    }
+}
+
+impl<'a> Symtab<'a> {
+    /// Takes symbols, and the members of the [`SearchedBy`] that was made of them.
+    #[inline(always)]
+    pub(super) fn new(symbols: Symbols<'a>, few: Few, orders: Option<&'a Orders>) -> Self {
+        // INVARIANT: Both callers pass the members of what was made of `symbols`.
+        Self {
+            symbols,
+            few,
+            orders,
+        }
+    }
+
     /// Returns the numbers of the symbols that readers see; [`None`] if these are all.
-    fn seen(&self) -> Option<&[u32]> {
-        self.orders.as_ref()?.visible.as_deref()
+    fn seen(self) -> Option<&'a [u32]> {
+        self.orders?.visible.as_deref()
     }
 
     /// Returns the symbols.
-    pub(crate) fn symbols(&self) -> &Arc<Symbols> {
-        &self.symbols
+    #[inline]
+    pub(crate) fn symbols(self) -> Symbols<'a> {
+        self.symbols
     }
 
     /// Returns the number of symbols that readers see.
     ///
     /// Context: Any, NMI included.
-    pub(crate) fn len(&self) -> u32 {
+    pub(crate) fn len(self) -> u32 {
         self.seen()
             .map_or(self.symbols.len(), |list| list.len() as u32)
     }
@@ -155,23 +180,23 @@ impl Symtab {
     /// Returns the number in the table of the `n`-th symbol that readers see.
     ///
     /// Context: Any, NMI included.
-    pub(crate) fn nth(&self, n: u32) -> Option<u32> {
+    pub(crate) fn nth(self, n: u32) -> Option<u32> {
         match self.seen() {
             Some(list) => list.get(n as usize).copied(),
             None => (n < self.symbols.len()).then_some(n),
         }
     }
 
-    fn visible(&self) -> impl Iterator<Item = u32> + '_ {
-        (0..self.len()).filter_map(|n| self.nth(n))
+    fn visible(self) -> impl Iterator<Item = u32> + 'a {
+        (0..self.len()).filter_map(move |n| self.nth(n))
     }
 
     /// Returns the numbers of the symbols that are found by their names, in ascending order.
     ///
     /// Context: Any, NMI included.
-    pub(crate) fn named(&self) -> impl Iterator<Item = u32> + '_ {
+    pub(crate) fn named(self) -> impl Iterator<Item = u32> + 'a {
         self.visible()
-            .filter(|&i| self.symbols.is_defined(i) && !self.symbols.name(i).is_empty())
+            .filter(move |&i| self.symbols.is_defined(i) && !self.symbols.name(i).is_empty())
     }
 
     /// Returns the number of the first symbol called `name`; `hash` is to return its [`hash`].
@@ -181,10 +206,10 @@ impl Symtab {
     /// Context: Any, NMI included.
     ///
     /// [`hash`]: crate::modreg::name::hash
-    pub(crate) fn find_name(&self, name: ThinCStr<'_>, hash: impl FnOnce() -> u32) -> Option<u32> {
-        let by_name = self.orders.as_ref().and_then(|o| o.by_name.as_ref());
+    pub(crate) fn find_name(self, name: ThinCStr<'_>, hash: impl FnOnce() -> u32) -> Option<u32> {
+        let by_name = self.orders.and_then(|o| o.by_name.as_ref());
         match by_name {
-            Some(order) => order.find(&self.symbols, name, hash()),
+            Some(order) => order.find(self.symbols, name, hash()),
             None => self
                 .named()
                 .find(|&i| self.symbols.name(i).cmp(name).is_eq()),
@@ -198,7 +223,7 @@ impl Symtab {
     ///
     /// Context: Any, NMI included.
     #[inline(always)]
-    pub(crate) fn find(&self, addr: usize, base: usize, size: usize) -> Option<Found<'_>> {
+    pub(crate) fn find(self, addr: usize, base: usize, size: usize) -> Option<Found<'a>> {
         let (nearest, size) = self.nearest(addr, base, size)?;
         Some(Found {
             name: self.symbols.name_at(nearest.name),
@@ -209,12 +234,13 @@ impl Symtab {
 
     /// Returns the symbol at or below `addr` in a region, and its size.
     #[inline(always)]
-    fn nearest(&self, addr: usize, base: usize, size: usize) -> Option<(Nearest, usize)> {
+    fn nearest(self, addr: usize, base: usize, size: usize) -> Option<(Nearest, usize)> {
         let end = base.wrapping_add(size);
-        let order = self.orders.as_ref().and_then(|o| o.by_address.as_ref());
-        let nearest = match order {
-            Some(order) => order.nearest(addr, end),
-            None => self.few.nearest(&self.symbols, addr, end),
+        let order = self.orders.and_then(|o| o.by_address.as_ref());
+        let nearest = match (order, self.symbols) {
+            (Some(order), _) => order.nearest(addr, end),
+            (None, Symbols::Copied(entries, _)) => self.few.nearest(entries, addr, end),
+            (None, Symbols::Lent(_)) => None,
         }?;
         if nearest.value < base {
             // It lies in another region.
@@ -230,7 +256,7 @@ impl Symtab {
     ///
     /// Context: Any, NMI included.
     pub(crate) fn find_nofault(
-        &self,
+        self,
         addr: usize,
         base: usize,
         size: usize,

@@ -19,24 +19,17 @@ use crate::{
             self,
             Content, //
         },
-        tables::{
-            extable::Extable,
-            symtab::Symtab,
-            Tables, //
-        },
     },
     primitives::{
-        borrowed::Borrowed,
         pages_exact::ExactVec,
         preempt::PreemptGuard, //
     },
     tests::kunit::{
-        owner,
         registry::value,
         request, some,
         tables::{
             region,
-            symbols,
+            tables,
             Described, //
         },
     },
@@ -54,14 +47,11 @@ const BASE: usize = 0x20_0000;
 fn register(name: &CStr, described: &[Described<'_>], bases: &[usize]) -> Result<PluginRef> {
     let failed = |error| Refusal::new(error, "no tables");
     let content = || {
-        let symbols = symbols(described).map_err(failed)?;
         let mut regions = ExactVec::new();
         for &base in bases {
             regions.push(region(base, 0x10).map_err(failed)?, GFP_KERNEL)?;
         }
-        let symtab = Symtab::new(symbols, &regions, &[])?;
-        let extable = Extable::new(Borrowed::empty(), &[], false)?;
-        let full = Tables::new(owner(), symtab, None, extable, false)?;
+        let full = tables(described, &regions, &[]).map_err(failed)?;
         Ok(Content {
             regions,
             full,
@@ -86,7 +76,7 @@ pub(super) fn numbers_agree() -> bool {
     for plugin in PLUGINS.iter(&guard) {
         let len = plugin
             .tables(&guard)
-            .map_or(0, |tables| tables.symtab.len());
+            .map_or(0, |tables| tables.symtab().len());
         for i in 0..len {
             match NUMBERS.nth(n, Which::All, &guard) {
                 Some((found, symbol)) if symbol == i && core::ptr::eq(found, &**plugin) => {

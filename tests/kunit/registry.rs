@@ -23,7 +23,7 @@ use crate::{
             },
             extable::Extable,
             region::Region,
-            symtab::Symtab,
+            symtab::SearchedBy,
             Tables, //
         },
     },
@@ -31,14 +31,17 @@ use crate::{
         borrowed::Borrowed,
         pages_exact::ExactVec,
         preempt::PreemptGuard,
-        rcu::rcu_barrier, //
+        rcu::{
+            rcu_barrier,
+            RcuOwned, //
+        }, //
     },
     tests::kunit::{
         indexes::numbers_agree,
         owner, request, some,
         tables::{
-            region,
-            symbols, //
+            copies,
+            region, //
         },
     },
 };
@@ -52,10 +55,10 @@ use kernel::{
 const BASE: usize = 0x10_0000;
 
 /// Makes tables with `f` at the beginning and the exported `g` 16 bytes behind it.
-fn tables(regions: &[Region], hidden: &[Region]) -> Result<Tables, Refusal> {
+fn tables(regions: &[Region], hidden: &[Region]) -> Result<RcuOwned<Tables>, Refusal> {
     let failed = |error| Refusal::new(error, "no tables");
     let base = regions.first().map_or(0, |r| r.base);
-    let symbols = symbols(&[
+    let mut copies = copies(&[
         (Some(base), c"f"),
         (Some(base + 16), c"g"),
         (Some(base + 0x1000), c"init_f"),
@@ -67,11 +70,19 @@ fn tables(regions: &[Region], hidden: &[Region]) -> Result<Tables, Refusal> {
         gpl_only: true,
     };
     marked.push(export, GFP_KERNEL)?;
-    let symtab = Symtab::new(symbols.clone(), regions, hidden)?;
-    let exports = Some(Exports::marked(symbols, marked));
+    let source = copies.finish().map_err(failed)?;
+    let by = SearchedBy::new(source.symbols(), regions, hidden)?;
+    let exports = Some(Exports::marked(source.symbols(), marked));
     let extable = Extable::new(Borrowed::empty(), &[], false)?;
     let is_init = regions.len() > 1;
-    Ok(Tables::new(owner(), symtab, exports, extable, is_init)?)
+    Ok(Tables::new(
+        owner(),
+        &source,
+        by,
+        exports,
+        extable,
+        is_init,
+    )?)
 }
 
 fn register_with(

@@ -9,39 +9,59 @@ use crate::{
         tables::{
             exports::{
                 Export,
+                ExportTab,
                 Exports, //
             },
+            extable::Extable,
             region::Region,
-            symbols::{
-                Copies,
-                Symbols, //
+            symbols::Copies,
+            symtab::{
+                SearchedBy,
+                Symtab, //
             },
-            symtab::Symtab,
+            Tables, //
         },
     },
     primitives::{
         borrowed::Borrowed,
-        pages_exact::ExactVec, //
+        pages_exact::ExactVec,
+        rcu::RcuOwned, //
     },
-    tests::kunit::some, //
+    tests::kunit::{
+        owner,
+        some, //
+    },
 };
 use core::ffi::CStr;
 use kernel::{
     bindings::exception_table_entry,
-    prelude::*,
-    sync::Arc, //
+    prelude::*, //
 };
 
 /// Address and name of a symbol to make; [`None`] if it is undefined.
 pub(super) type Described<'a> = (Option<usize>, &'a CStr);
 
-/// Makes symbols.
-pub(super) fn symbols(described: &[Described<'_>]) -> Result<Arc<Symbols>> {
-    let mut copies = Copies::with_capacity(described.len())?;
+/// Copies symbols.
+pub(super) fn copies(described: &[Described<'_>]) -> Result<Copies> {
+    let mut copies = Copies::new();
+    copies.reserve(described.len())?;
     for (value, name) in described {
         copies.push(name, *value, b't')?;
     }
-    Ok(Arc::new(copies.finish()?, GFP_KERNEL)?)
+    Ok(copies)
+}
+
+/// Makes tables of symbols.
+pub(super) fn tables(
+    described: &[Described<'_>],
+    regions: &[Region],
+    hidden: &[Region],
+) -> Result<RcuOwned<Tables>> {
+    let mut copies = copies(described)?;
+    let source = copies.finish()?;
+    let by = SearchedBy::new(source.symbols(), regions, hidden)?;
+    let extable = Extable::new(Borrowed::empty(), &[], false).map_err(|refusal| refusal.error)?;
+    Ok(Tables::new(owner(), &source, by, None, extable, false)?)
 }
 
 pub(super) fn region(base: usize, size: usize) -> Result<Region> {
@@ -159,13 +179,13 @@ mod regions {
 mod symtab {
     use super::*;
 
-    fn find(symtab: &Symtab, region: &Region, addr: usize) -> Option<(usize, usize)> {
+    fn find(symtab: Symtab<'_>, region: &Region, addr: usize) -> Option<(usize, usize)> {
         symtab
             .find(addr, region.base, region.size)
             .map(|f| (f.offset, f.size))
     }
 
-    fn name(symtab: &Symtab, region: &Region, addr: usize) -> bool {
+    fn name(symtab: Symtab<'_>, region: &Region, addr: usize) -> bool {
         symtab
             .find(addr, region.base, region.size)
             .is_some_and(|f| !f.name.is_empty())
@@ -173,16 +193,17 @@ mod symtab {
 
     #[test]
     fn symtab_find_nearest_below() -> Result {
-        let symbols = symbols(&[(Some(0x1020), c"b"), (Some(0x1008), c"a")])?;
+        let described = &[(Some(0x1020), c"b"), (Some(0x1008), c"a")];
         let regions = [region(0x1000, 0x40)?];
-        let symtab = Symtab::new(symbols, &regions, &[])?;
+        let tables = tables(described, &regions, &[])?;
+        let symtab = tables.symtab();
         let r = &regions[0];
-        check_eq!(find(&symtab, r, 0x1000), None);
-        check_eq!(find(&symtab, r, 0x1007), None);
-        check_eq!(find(&symtab, r, 0x1008), Some((0, 0x18)));
-        check_eq!(find(&symtab, r, 0x101f), Some((0x17, 0x18)));
-        check_eq!(find(&symtab, r, 0x1020), Some((0, 0x20)));
-        check_eq!(find(&symtab, r, 0x103f), Some((0x1f, 0x20)));
+        check_eq!(find(symtab, r, 0x1000), None);
+        check_eq!(find(symtab, r, 0x1007), None);
+        check_eq!(find(symtab, r, 0x1008), Some((0, 0x18)));
+        check_eq!(find(symtab, r, 0x101f), Some((0x17, 0x18)));
+        check_eq!(find(symtab, r, 0x1020), Some((0, 0x20)));
+        check_eq!(find(symtab, r, 0x103f), Some((0x1f, 0x20)));
         let found = some(symtab.find(0x1021, r.base, r.size))?;
         check!(found.name.to_cstr() == c"b");
         Ok(())
@@ -190,13 +211,14 @@ mod symtab {
 
     #[test]
     fn symtab_find_first_alias() -> Result {
-        let symbols = symbols(&[
+        let described = &[
             (Some(0x1000), c"first"),
             (Some(0x1000), c"second"),
             (Some(0x1000), c"third"),
-        ])?;
+        ];
         let regions = [region(0x1000, 0x10)?];
-        let symtab = Symtab::new(symbols, &regions, &[])?;
+        let tables = tables(described, &regions, &[])?;
+        let symtab = tables.symtab();
         let found = some(symtab.find(0x1005, 0x1000, 0x10))?;
         check!(found.name.to_cstr() == c"first");
         check_eq!(found.size, 0x10);
@@ -206,47 +228,50 @@ mod symtab {
 
     #[test]
     fn symtab_find_skips() -> Result {
-        let symbols = symbols(&[
+        let described = &[
             (Some(0x1000), c"f"),
             (Some(0x1001), c""),
             (Some(0x1002), c"$x"),
             (Some(0x1003), c".L1"),
             (None, c"elsewhere"),
             (Some(0x2000), c"outside"),
-        ])?;
+        ];
         let regions = [region(0x1000, 0x10)?];
-        let symtab = Symtab::new(symbols, &regions, &[])?;
-        check_eq!(find(&symtab, &regions[0], 0x1008), Some((8, 0x10)));
+        let tables = tables(described, &regions, &[])?;
+        let symtab = tables.symtab();
+        check_eq!(find(symtab, &regions[0], 0x1008), Some((8, 0x10)));
         Ok(())
     }
 
     #[test]
     fn symtab_find_region_end() -> Result {
-        let symbols = symbols(&[(Some(0x3000), c"c"), (Some(0x1000), c"a")])?;
+        let described = &[(Some(0x3000), c"c"), (Some(0x1000), c"a")];
         // In any order; the middle region has no symbol.
         let regions = [
             region(0x3000, 0x10)?,
             region(0x1000, 0x10)?,
             region(0x2000, 0x10)?,
         ];
-        let symtab = Symtab::new(symbols, &regions, &[])?;
-        check_eq!(find(&symtab, &regions[0], 0x3008), Some((8, 0x10)));
-        check_eq!(find(&symtab, &regions[1], 0x1008), Some((8, 0x10)));
-        check!(!name(&symtab, &regions[2], 0x2008));
+        let tables = tables(described, &regions, &[])?;
+        let symtab = tables.symtab();
+        check_eq!(find(symtab, &regions[0], 0x3008), Some((8, 0x10)));
+        check_eq!(find(symtab, &regions[1], 0x1008), Some((8, 0x10)));
+        check!(!name(symtab, &regions[2], 0x2008));
         Ok(())
     }
 
     #[test]
     fn symtab_new_hidden() -> Result {
-        let symbols = symbols(&[
+        let described = &[
             (Some(0x2000), c"init"),
             (Some(0x1000), c"stays"),
             (Some(0x2004), c"twice"),
             (Some(0x1004), c"twice"),
-        ])?;
+        ];
         let core = [region(0x1000, 0x10)?];
         let hidden = [region(0x2000, 0x10)?];
-        let symtab = Symtab::new(symbols, &core, &hidden)?;
+        let tables = tables(described, &core, &hidden)?;
+        let symtab = tables.symtab();
         check_eq!(symtab.len(), 2);
         check_eq!(symtab.nth(0), Some(1));
         check_eq!(symtab.nth(1), Some(3));
@@ -257,10 +282,43 @@ mod symtab {
     #[test]
     fn symtab_new_empty() -> Result {
         let regions = [region(0x1000, 0x10)?];
-        let symtab = Symtab::new(symbols(&[])?, &regions, &[])?;
+        let tables = tables(&[], &regions, &[])?;
+        let symtab = tables.symtab();
         check_eq!(symtab.len(), 0);
         check_eq!(symtab.nth(0), None);
-        check_eq!(find(&symtab, &regions[0], 0x1000), None);
+        check_eq!(find(symtab, &regions[0], 0x1000), None);
+        Ok(())
+    }
+
+    /// Numbers and lengths on both sides of what is part of the tables.
+    #[test]
+    fn tables_symbols_few_and_many() -> Result {
+        for (count, length) in (0..12).flat_map(|n| [1, 7, 15, 40, 100, 200].map(|l| (n, l))) {
+            let mut texts = KVec::new();
+            for i in 0..count {
+                let mut text = KVec::from_elem(b'a' + i, length, GFP_KERNEL)?;
+                text.push(0, GFP_KERNEL)?;
+                texts.push(text, GFP_KERNEL)?;
+            }
+            let mut described = KVec::new();
+            for (i, text) in texts.iter().enumerate() {
+                let name = CStr::from_bytes_with_nul(text).map_err(|_| EINVAL)?;
+                described.push((Some(0x1000 + i), name), GFP_KERNEL)?;
+            }
+            let tables = tables(&described, &[region(0x1000, 0x10)?], &[])?;
+            let symbols = tables.symbols();
+            check_eq!(symbols.len() as usize, described.len());
+            for (i, (value, name)) in described.iter().enumerate() {
+                let at = i as u32;
+                check_eq!(Some(symbols.value(at)), *value);
+                check_eq!(symbols.letter(at), b't');
+                check!(symbols.is_defined(at));
+                check!(symbols.name(at).to_cstr() == *name);
+                let found = some(tables.symtab().find(0x1000 + i, 0x1000, 0x10))?;
+                check!(found.name.to_cstr() == *name);
+            }
+            check!(symbols.name(symbols.len()).is_empty());
+        }
         Ok(())
     }
 
@@ -282,8 +340,8 @@ mod symtab {
                 described.push((Some(value), c"s"), GFP_KERNEL)?;
             }
             let regions = [region(BASE, half)?, region(place(half), size - half)?];
-            let symbols = symbols(&described)?;
-            let symtab = Symtab::new(symbols, &regions, &[])?;
+            let tables = tables(&described, &regions, &[])?;
+            let symtab = tables.symtab();
             for addr in (0..size).map(place) {
                 let r = some(regions.iter().find(|r| r.contains(addr)))?;
                 let inside = || {
@@ -300,7 +358,7 @@ mod symtab {
                     .filter(|&v| v <= addr)
                     .max()
                     .map(|v| (addr - v, next - v));
-                check_eq!(find(&symtab, r, addr), expected);
+                check_eq!(find(symtab, r, addr), expected);
             }
         }
         Ok(())
@@ -313,7 +371,7 @@ mod exports {
 
     #[test]
     fn exports_find() -> Result {
-        let symbols = symbols(&[
+        let mut copies = copies(&[
             (Some(3), c"twice"),
             (Some(1), c"zeta"),
             (Some(4), c"twice"),
@@ -324,7 +382,9 @@ mod exports {
         for (symbol, gpl_only) in [(0, false), (1, true), (2, true), (3, false)] {
             marked.push(Export { symbol, gpl_only }, GFP_KERNEL)?;
         }
-        let exports = Exports::marked(symbols, marked);
+        let source = copies.finish()?;
+        let exports = Exports::marked(source.symbols(), marked);
+        let exports = ExportTab::new(&exports, source.symbols());
         check_eq!(exports.find(c"twice".into()), Some((3, false)));
         check_eq!(exports.find(c"zeta".into()), Some((1, true)));
         check_eq!(exports.find(c"alpha".into()), Some((2, false)));
@@ -336,7 +396,10 @@ mod exports {
 
     #[test]
     fn exports_find_in_empty() -> Result {
-        let exports = Exports::marked(symbols(&[])?, ExactVec::new());
+        let mut copies = copies(&[])?;
+        let source = copies.finish()?;
+        let exports = Exports::marked(source.symbols(), ExactVec::new());
+        let exports = ExportTab::new(&exports, source.symbols());
         check_eq!(exports.find(c"a".into()), None);
         Ok(())
     }
@@ -345,10 +408,7 @@ mod exports {
 #[kunit_tests(modreg_extable)]
 mod extable {
     use super::*;
-    use crate::{
-        modreg::tables::extable::Extable,
-        primitives::module::ex_to_insn, //
-    };
+    use crate::primitives::module::ex_to_insn;
     use core::ptr;
 
     /// Makes entries for instructions that are `distances` apart, beginning at the table itself.
