@@ -70,8 +70,8 @@ test-modules: modules
 
 .PHONY: test
 test: test-modules ## run the tests in guests: ends in 'N passed, N failed' (TESTS=... for some of them)
-	@# Each build has steps that keep one processor alone busy.
-	@kdirs=$$(printf '%s\n' $(others) | xargs -r -P 3 -I{} scripts/kdir {} $(KVERSION) | sort) && \
+	@# Each build has steps that keep one processor alone busy. xargs begins no other after status 255.
+	@kdirs=$$(printf '%s\n' $(others) | xargs -r -P 3 -I{} sh -c 'scripts/kdir {} $(KVERSION) || exit 255' | sort) && \
 	echo "$$kdirs" | xargs -r -P 2 -I{} make KDIR={} EXPORTS= test-modules && \
 	scripts/test $(KDIR) $$kdirs $(TESTS)
 

@@ -110,7 +110,7 @@ impl<T: Copy, const N: usize> SmallVec<T, N> {
         self.many.capacity() == 0
     }
 
-    /// Makes room for `len` elements in all.
+    /// Makes room for `len` elements in all, if they take an allocation and there was none yet.
     ///
     /// Context: May sleep.
     pub(crate) fn reserve(&mut self, len: usize) -> Result<(), AllocError> {
@@ -146,6 +146,8 @@ impl<T: Copy, const N: usize> SmallVec<T, N> {
                 slot.write(*value);
             }
             self.len = end;
+        } else {
+            kernel::warn_on!(true);
         }
         Ok(())
     }

@@ -201,8 +201,8 @@ unsafe fn content(desc: &modreg_plugin_desc, owner: &Module) -> Result<Content, 
         .split_at_checked(stay.unwrap_or(regions.len()))
         .unwrap_or((&regions, &[]));
 
-    // SAFETY: `desc.symbols` and `desc.symtab` are as documented for `struct modreg_plugin_desc`.
     let mut copies = Copies::new();
+    // SAFETY: `desc.symbols` and `desc.symtab` are as documented for `struct modreg_plugin_desc`.
     let (source, exports) = unsafe { symbols(desc, &regions, &mut copies) }?;
     let tables = |hidden: &[Region], is_init: bool| {
         let symbols = source.symbols();
@@ -434,7 +434,11 @@ unsafe fn copy<'a>(
                 _ => AllocError.into(),
             })?;
     }
-    Ok((copies.finish().map_err(|_| nameless)?, exports))
+    let source = copies.finish().map_err(|error| match error {
+        EINVAL => nameless,
+        _ => AllocError.into(),
+    })?;
+    Ok((source, exports))
 }
 
 /// The refusal of a symbol whose name breaks a line of `kallsyms`.

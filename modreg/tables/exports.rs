@@ -43,6 +43,10 @@ impl Exports {
 }
 
 /// Exported symbols with the table that they are marked in.
+///
+/// # Invariants
+///
+/// `exports` were made of `symbols`: they are in the order of their names.
 #[derive(Clone, Copy)]
 pub(crate) struct ExportTab<'a> {
     exports: &'a Exports,
@@ -52,6 +56,7 @@ pub(crate) struct ExportTab<'a> {
 impl<'a> ExportTab<'a> {
     /// Takes exports, and the symbols that they were made of.
     pub(crate) fn new(exports: &'a Exports, symbols: Symbols<'a>) -> Self {
+        // INVARIANT: The caller passes what they were made of.
         Self { exports, symbols }
     }
 

@@ -54,6 +54,10 @@ use kernel::{
 pub(crate) type Tables = Tailed<Head, Entry>;
 
 /// The tables without their tail.
+///
+/// # Invariants
+///
+/// `orders`, `few` and the exports of `others` were made of these symbols.
 pub(crate) struct Head {
     /// The module that owns the plugin.
     pub(crate) owner: LentModule,
@@ -140,9 +144,10 @@ impl Tables {
             .then(|| KBox::new(Others { exports, extable }, GFP_KERNEL))
             .transpose()?;
         let (shared, entries, names) = match source {
-            Source::Few(entries, names) => (None, *entries, *names),
+            Source::Tail(entries, names) => (None, *entries, *names),
             Source::Shared(shared) => (Some(shared.clone()), &[][..], StrTab::empty()),
         };
+        // INVARIANT: As asked for above.
         let head = Head {
             owner,
             shared,

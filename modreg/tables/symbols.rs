@@ -31,9 +31,11 @@ use kernel::{
 /// ELF's section number of an undefined symbol.
 const SHN_UNDEF: u16 = 0;
 
-/// Few symbols, at most, and the bytes of their names: with them, tables take 256 bytes at most.
-const FEW: usize = 8;
-const FEW_BYTES: usize = 192;
+/// Symbols that are a tail, at most.
+const TAIL: usize = 8;
+
+/// Bytes of these and of their names, at most: with them, tables take 256.
+const TAIL_BYTES: usize = 192;
 
 /// A symbol that was copied.
 #[derive(Clone, Copy)]
@@ -174,7 +176,7 @@ impl<'a> Symbols<'a> {
 /// Symbols for tables that are to be made.
 pub(crate) enum Source<'a> {
     /// The tables get copies of these.
-    Few(&'a [Entry], StrTab<&'a [u8]>),
+    Tail(&'a [Entry], StrTab<&'a [u8]>),
     /// The tables get a reference to these.
     Shared(Arc<Shared>),
 }
@@ -183,7 +185,7 @@ impl Source<'_> {
     /// Returns the symbols.
     pub(crate) fn symbols(&self) -> Symbols<'_> {
         match self {
-            Self::Few(entries, names) => Symbols::Copied(entries, *names),
+            Self::Tail(entries, names) => Symbols::Copied(entries, *names),
             Self::Shared(shared) => shared.symbols(),
         }
     }
@@ -191,8 +193,8 @@ impl Source<'_> {
 
 /// Symbols that are being copied.
 pub(crate) struct Copies {
-    entries: SmallVec<Entry, FEW>,
-    names: SmallVec<u8, FEW_BYTES>,
+    entries: SmallVec<Entry, TAIL>,
+    names: SmallVec<u8, TAIL_BYTES>,
 }
 
 impl Copies {
@@ -236,9 +238,9 @@ impl Copies {
     /// Context: May sleep.
     pub(crate) fn finish(&mut self) -> Result<Source<'_>> {
         let bytes = size_of_val(&*self.entries).saturating_add(self.names.len());
-        if self.entries.is_small() && bytes <= FEW_BYTES {
+        if self.entries.is_small() && bytes <= TAIL_BYTES {
             let names = StrTab::new(&*self.names).ok_or(EINVAL)?;
-            return Ok(Source::Few(&self.entries, names));
+            return Ok(Source::Tail(&self.entries, names));
         }
         let Self { entries, names } = mem::replace(self, Self::new());
         let copied = Copied {

@@ -99,7 +99,8 @@ impl SearchedBy {
         regions: &[Region],
         hidden: &[Region],
     ) -> Result<Self, AllocError> {
-        // INVARIANT: Readers see all symbols, or the others are hidden here. The orders are added below.
+        // INVARIANT: Readers see all symbols, or the others are hidden here. `few` and the orders come below,
+        // before anything is searched.
         let mut this = Self {
             few: Few::NONE,
             orders: None,
@@ -262,7 +263,7 @@ impl<'a> Symtab<'a> {
         size: usize,
         name: &mut [u8],
     ) -> Option<(usize, usize)> {
-        // The order by address is memory of its own.
+        // The order by address is memory of its own, and so are copies.
         let (nearest, size) = self.nearest(addr, base, size)?;
         let copied = self.symbols.copy_name_nofault(nearest.name, name);
         copied.then_some((addr.wrapping_sub(nearest.value), size))

@@ -216,6 +216,7 @@ mod tailed {
         drop(old);
         check!(first.is_some_and(|first| first.0 == 1 && first.elements() == [7, 8, 9]));
         check!(CELL.load(&guard).is_some_and(|second| second.0 == 2));
+        check_eq!(alive(), before + 2);
         drop(guard);
         drop(CELL.replace(None, &mut Held::new(&mut lock)));
         drop(lock);

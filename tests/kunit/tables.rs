@@ -308,6 +308,12 @@ mod symtab {
             let tables = tables(&described, &[region(0x1000, 0x10)?], &[])?;
             let symbols = tables.symbols();
             check_eq!(symbols.len() as usize, described.len());
+            let bytes = described.len() * (16 + length + 1);
+            let in_tail = described.len() <= 8 && bytes <= 192;
+            check_eq!(
+                tables.elements().len(),
+                if in_tail { described.len() } else { 0 }
+            );
             for (i, (value, name)) in described.iter().enumerate() {
                 let at = i as u32;
                 check_eq!(Some(symbols.value(at)), *value);
