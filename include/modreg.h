@@ -53,7 +53,7 @@ enum modreg_region_flags {
 /**
  * struct modreg_region - a range of addresses that the plugin owns
  * @base: first address.
- * @size: bytes, more than 0; @base + @size must not wrap.
+ * @size: bytes, more than 0 and less than 2^61; @base + @size must not wrap.
  * @flags: enum modreg_region_flags.
  *
  * Code outside of the owner's memory, and the 16 bytes behind it, must be readable as long
@@ -195,8 +195,8 @@ struct modreg_plugin_desc {
  * Return: The plugin, or an ERR_PTR():
  *
  * * -EINVAL - @desc or one of its members is missing or malformed: no or bad name,
- *   no owner, no regions, a region that is empty or wraps, own regions that overlap,
- *   unknown flags, a count without a table, @symbols beside @symtab, a symbol without
+ *   no owner, no regions, a region that is empty, wraps or is too large, own regions
+ *   that overlap, unknown flags, a count without a table, @symbols beside @symtab, a symbol without
  *   a name, with a character that is not printable in it, or with a type that is no
  *   letter, a string table without a final NUL, a name outside of it, exception entries
  *   out of order, a parameter without name, @ops or value; for a region outside of

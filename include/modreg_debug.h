@@ -15,7 +15,7 @@
 
 /* "modr". Another version shares only the first three members. */
 #define MODREG_DEBUG_MAGIC 0x72646f6d
-#define MODREG_DEBUG_VERSION 4
+#define MODREG_DEBUG_VERSION 5
 
 /**
  * struct modreg_debug_symbols - the layout of a plugin's symbols, in one of their forms
@@ -57,8 +57,8 @@ struct modreg_debug_symbols {
  * @plugin_references: an int, one more than the number of references while LIVE.
  * @plugin_tables: a pointer to its tables, whose last three bits are not part of it; NULL
  *	otherwise if the plugin is not published or was removed, and no reader finds it.
- * @plugin_regions: a pointer to an array of regions.
- * @plugin_num_regions: an unsigned long, their number.
+ * @plugin_regions: an array of regions.
+ * @plugin_num_regions: a u32, their number.
  * @tables_is_init: in the tables: a u8, whether the plugin still has its init regions.
  * @tables_symbols: a pointer to the symbols; NULL if these are the tail of the tables.
  * @tables_tail: an array of symbols, of the layout in the first of @forms, with their names right
@@ -71,9 +71,10 @@ struct modreg_debug_symbols {
  * @orders_num_visible: an unsigned long, how many these are.
  * @region_size: bytes of a region in the array.
  * @region_base: in a region: an unsigned long, its first address.
- * @region_length: an unsigned long, its bytes.
- * @region_text: a u8, whether it holds code.
- * @region_init: a u8, whether it is gone once the plugin is LIVE.
+ * @region_length: an unsigned long, whose lowest bits are its bytes.
+ * @region_length_bits: the number of these bits.
+ * @region_text: the number of the bit of @region_length that is set if it holds code.
+ * @region_init: that of the bit that is set if it is gone once the plugin is LIVE.
  * @symbols_form: in the symbols: an unsigned long, which of @forms they have.
  * @forms: the layouts of symbols.
  */
@@ -102,6 +103,7 @@ struct modreg_debug_info {
 	__u32 region_size;
 	__u32 region_base;
 	__u32 region_length;
+	__u32 region_length_bits;
 	__u32 region_text;
 	__u32 region_init;
 	__u32 symbols_form;

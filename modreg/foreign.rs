@@ -65,7 +65,7 @@ pub(crate) struct Foreign {
     fixups: bool,
 }
 
-/// Decides whether a region of `owner` is foreign, and checks one that is.
+/// Decides whether a region of `owner` is foreign, and checks one that is. Returns it with that mark.
 ///
 /// `is_foreign` returns whether an address lies in a foreign region of another plugin. With the hooks, the
 /// kernel has symbols there too.
@@ -78,43 +78,42 @@ pub(crate) struct Foreign {
 ///
 /// Context: May sleep.
 pub(crate) fn check(
-    region: &mut Region,
+    region: Region,
     owner: &Module,
     is_foreign: impl Fn(usize) -> bool,
-) -> Result<(), Refusal> {
-    if owner.contains(region.base, region.size) {
-        return Ok(());
+) -> Result<Region, Refusal> {
+    if owner.contains(region.base(), region.size()) {
+        return Ok(region);
     }
-    region.foreign = true;
-    let end = region.base.wrapping_add(region.size);
-    if !is_kernel_address(region.base) {
+    let end = region.end();
+    if !is_kernel_address(region.base()) {
         return Err(Refusal::new(EINVAL, "a region lies in the user half"));
     }
     let is_kernels = |addr| has_kernel_symbol(addr) && !is_foreign(addr);
-    if is_kernels(region.base) || is_kernels(end.wrapping_sub(1)) {
+    if is_kernels(region.base()) || is_kernels(end.wrapping_sub(1)) {
         return Err(Refusal::new(
             EEXIST,
             "a region lies where the kernel has symbols of its own",
         ));
     }
-    let readable = || Some(is_readable(region.base..end.checked_add(ROOM)?));
-    if region.text && readable() != Some(true) {
+    let readable = || Some(is_readable(region.base()..end.checked_add(ROOM)?));
+    if region.is_text() && readable() != Some(true) {
         return Err(Refusal::new(
             EFAULT,
             "a text region, or the 16 bytes behind it, cannot be read",
         ));
     }
-    Ok(())
+    Ok(region.as_foreign())
 }
 
 /// Counts a plugin that is about to be published.
 pub(crate) fn add(regions: &[Region], tables: &Tables, _held: &mut Held<'_, LOCK>) -> Foreign {
     let mut foreign = Foreign::default();
     let Bounds { low, high } = &modreg_foreign_bounds;
-    let there = |r: &&Region| r.foreign && (tables.is_init || !r.init);
+    let there = |r: &&Region| r.is_foreign() && (tables.is_init || !r.is_init());
     for region in regions.iter().filter(there) {
-        let end = region.base.wrapping_add(region.size);
-        low.store(low.load(Relaxed).min(region.base), Relaxed);
+        let end = region.end();
+        low.store(low.load(Relaxed).min(region.base()), Relaxed);
         high.store(high.load(Relaxed).max(end), Relaxed);
         foreign.regions = true;
     }

@@ -75,8 +75,9 @@ macro_rules! trace {
 pub(crate) fn plugin_content(plugin: &Plugin, full: &Tables, core: Option<&Tables>) {
     if enabled!(plugin_region) {
         for region in plugin.regions() {
-            let flags = if region.text { TEXT } else { 0 } | if region.init { INIT } else { 0 };
-            trace!(plugin_region(plugin, region.base, region.size, flags));
+            let flags =
+                if region.is_text() { TEXT } else { 0 } | if region.is_init() { INIT } else { 0 };
+            trace!(plugin_region(plugin, region.base(), region.size(), flags));
         }
     }
     plugin_symbols(plugin, full, core);
@@ -108,7 +109,7 @@ pub(crate) fn plugin_symbols(plugin: &Plugin, full: &Tables, core: Option<&Table
                 escaped.as_deref().unwrap_or(c"?")
             };
             let region = plugin.regions().iter().find(|r| r.contains(symbol.value));
-            let found = region.and_then(|r| full.symtab().find(symbol.value, r.base, r.size));
+            let found = region.and_then(|r| full.symtab().find(symbol.value, r.base(), r.size()));
             trace!(plugin_symbol(
                 plugin,
                 symbol.value,

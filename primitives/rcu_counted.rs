@@ -13,11 +13,16 @@ use super::{
         load_acquire,
         load_relaxed, //
     },
+    cstr::StrTab,
     preempt::PreemptGuard,
     rcu::{
         call_rcu,
         end_callback,
         Held, //
+    },
+    tailed::{
+        Tail,
+        Tailed, //
     },
 };
 use core::{
@@ -60,11 +65,10 @@ pub(crate) type RcuRef<T> = ARef<RcuCounted<T>>;
 /// The last reference may be dropped in any context but an NMI. On `PREEMPT_RT` memory must not be freed under
 /// a [`PreemptGuard`] or while the machine is stopped.
 ///
-/// The value comes first, so a pointer to it also is one to this.
-///
 /// # Invariants
 ///
-/// - Each instance was allocated by [`RcuCounted::new`], so `T` is [`Send`] and `'static`.
+/// - Each instance was allocated by [`RcuCounted::new`] or [`RcuCounted::with_tail`], so `T` is [`Send`]
+///   and `'static`.
 /// - `refs` is the number of references, and 0 only once `head` was handed to `call_rcu()`.
 /// - `links` belongs to a [`CountedList`](super::counted_list::CountedList). Both pointers are null
 ///   before it is on one, and the one back is after it was removed.
@@ -82,10 +86,10 @@ pub(crate) type RcuRef<T> = ARef<RcuCounted<T>>;
 /// ```
 #[repr(C)]
 pub(crate) struct RcuCounted<T> {
-    value: T,
     refs: Refcount,
     head: Opaque<bindings::callback_head>,
     links: Opaque<bindings::list_head>,
+    value: T,
 }
 
 impl<T> RcuCounted<T> {
@@ -107,15 +111,58 @@ impl<T> RcuCounted<T> {
     {
         // INVARIANT: `refs` is 1, for the reference that is returned. `links` is on no list.
         let new = Self {
-            value,
             refs: Refcount::new(1),
             head: Opaque::uninit(),
             links: Opaque::zeroed(),
+            value,
         };
         let ptr = KBox::into_raw(KBox::new(new, GFP_KERNEL)?);
         // SAFETY: `ptr` comes from a box and is not null. The reference that `refs` counts is the
         // one that is created here.
         Ok(unsafe { ARef::from_raw(NonNull::new_unchecked(ptr)) })
+    }
+
+    /// Returns the counted value that a pointer leads to the value of, as `container_of()`.
+    ///
+    /// # Safety
+    ///
+    /// `value` must be the value of an `RcuCounted<T>` that is not freed during `'a`.
+    pub(crate) unsafe fn from_value<'a>(value: *const T) -> &'a Self {
+        // SAFETY: By the safety requirements, `value` lies in an `RcuCounted<T>`, which is not freed.
+        unsafe { &*value.wrapping_byte_sub(Self::VALUE).cast() }
+    }
+}
+
+impl<T, E: Copy> RcuCounted<Tailed<T, E>> {
+    /// Allocates a value, with a tail of `elements` and `strings`, with one reference.
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError`] if out of memory, or if the tail is too large.
+    ///
+    /// Context: May sleep.
+    pub(crate) fn with_tail(
+        value: T,
+        elements: &[E],
+        strings: StrTab<&[u8]>,
+    ) -> Result<RcuRef<Tailed<T, E>>, AllocError>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+    {
+        let tail = Tail::new(elements, strings)?;
+        let new = tail.alloc::<Self>()?;
+        let ptr = new.as_ptr();
+        // INVARIANT: `refs` is 1, for the reference that is returned. `links` is on no list.
+        // SAFETY: `ptr` is memory of a box with room for `tail` behind it, and `value` is the last member of
+        // this. `head` is used by RCU alone. So the box is initialized, and nothing moves it out of there.
+        // The reference that `refs` counts is the one that is created here.
+        unsafe {
+            (&raw mut (*ptr).refs).write(Refcount::new(1));
+            (&raw mut (*ptr).links).write(Opaque::zeroed());
+            tail.write(value, &raw mut (*ptr).value);
+            Ok(ARef::from_raw(new))
+        }
     }
 }
 

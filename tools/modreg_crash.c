@@ -89,22 +89,26 @@ static int by_value(const void *a, const void *b)
 static int get_regions(struct plugin *p, ulong at, ulong tables)
 {
 	unsigned char is_init;
-	ulong count, i;
+	uint count, i;
 	void *raw;
 
 	if (!get(tables + info.tables_is_init, &is_init, 1, "whether there are init regions") ||
-	    !get_count(at + info.plugin_num_regions, MAX_REGIONS, &count, "the regions") ||
-	    !get_array(at + info.plugin_regions, count, info.region_size, &raw, "the regions"))
+	    !get(at + info.plugin_num_regions, &count, sizeof(count), "the regions"))
+		return FALSE;
+	if (count > MAX_REGIONS)
+		return doubt("the regions", at);
+	if (!get_array_at(at + info.plugin_regions, count, info.region_size, &raw, "the regions"))
 		return FALSE;
 	p->regions = calloc(count + 1, sizeof(*p->regions));
 	for (i = 0; i < count; i++) {
 		char *r = (char *)raw + i * info.region_size;
+		ulong marked = *(ulong *)(r + info.region_length);
 
-		if (r[info.region_init] && !is_init)
+		if (marked >> info.region_init & 1 && !is_init)
 			continue;
 		p->regions[p->num_regions].base = *(ulong *)(r + info.region_base);
-		p->regions[p->num_regions].size = *(ulong *)(r + info.region_length);
-		p->regions[p->num_regions++].text = *(unsigned char *)(r + info.region_text);
+		p->regions[p->num_regions].size = marked & ((1UL << info.region_length_bits) - 1);
+		p->regions[p->num_regions++].text = marked >> info.region_text & 1;
 	}
 	free(raw);
 	return TRUE;
@@ -316,8 +320,8 @@ static int read_registry(void)
 		if (*(uint *)((char *)&info + n) > MAX_OFFSET)
 			return doubt("modreg_debug_info", at);
 	if (info.plugin_node > MAX_OFFSET || info.region_base + 8 > info.region_size ||
-	    info.region_length + 8 > info.region_size || info.region_text >= info.region_size ||
-	    info.region_init >= info.region_size)
+	    info.region_length + 8 > info.region_size || info.region_length_bits > 63 ||
+	    info.region_text > 63 || info.region_init > 63)
 		return doubt("modreg_debug_info", at);
 	for (n = 0; n < FORMS; n++) {
 		const struct modreg_debug_symbols *form = &info.forms[n];

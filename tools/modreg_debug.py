@@ -19,7 +19,7 @@ import sys
 from typing import Callable, Iterator, NamedTuple, Optional
 
 MAGIC = 0x72646F6D
-VERSION = 4
+VERSION = 5
 STATES = {0: "LIVE", 1: "COMING", 2: "GOING"}
 # The e_machine of ELF, by what gdb's names of architectures begin with, up to a colon.
 MACHINES = {"i386": 62, "aarch64": 183}
@@ -34,7 +34,7 @@ FIELDS = (
     "plugin_regions plugin_num_regions tables_is_init tables_symbols "
     "tables_tail tables_num_tail tables_strings_size tables_orders "
     "orders_visible orders_num_visible "
-    "region_size region_base region_length region_text region_init symbols_form"
+    "region_size region_base region_length region_length_bits region_text region_init symbols_form"
 ).split()
 FORM = "table num strings strings_size types symbol_size symbol_name symbol_value symbol_type".split()
 FORMS = 2
@@ -103,7 +103,7 @@ class Registry:
         start = 24 + 4 * len(FIELDS)
         self._forms = [dict(zip(FORM, values)) for values in struct.iter_unpack(form, raw[start:])]
         inside = (at["region_base"] + 8 <= at["region_size"] >= at["region_length"] + 8
-                  and at["region_text"] < at["region_size"] > at["region_init"]
+                  and at["region_length_bits"] < 64 > max(at["region_text"], at["region_init"])
                   and all(f["symbol_name"] + 4 <= f["symbol_size"] >= f["symbol_value"] + 8
                           and f["symbol_type"] < f["symbol_size"] for f in self._forms))
         most = max([self._plugin_node, *at.values(), *(max(f.values()) for f in self._forms)])
@@ -201,17 +201,17 @@ class Registry:
     def _regions(self, plugin: int, tables: int) -> "list[Region]":
         at = self._at
         is_init = self._number(tables + at["tables_is_init"], "B", "whether there are init regions")
-        count = self._count(plugin + at["plugin_num_regions"], MAX_REGIONS, "the regions")
-        array = self._number(plugin + at["plugin_regions"], "Q", "the pointer to the regions")
-        raw = self._bytes(array, count * at["region_size"], "the regions")
+        count = self._count(plugin + at["plugin_num_regions"], MAX_REGIONS, "the regions", "I")
+        raw = self._bytes(plugin + at["plugin_regions"], count * at["region_size"], "the regions")
         regions = []
         for i in range(0, len(raw), at["region_size"]):
             base, = struct.unpack_from("<Q", raw, i + at["region_base"])
-            size, = struct.unpack_from("<Q", raw, i + at["region_length"])
+            marked, = struct.unpack_from("<Q", raw, i + at["region_length"])
+            size = marked & (1 << at["region_length_bits"]) - 1
             if size == 0 or base + size > 1 << 64:
                 raise ValueError(f"a region is {base:#x}+{size:#x}")
-            if is_init or not raw[i + at["region_init"]]:
-                regions.append(Region(base, size, raw[i + at["region_text"]] != 0))
+            if is_init or not marked >> at["region_init"] & 1:
+                regions.append(Region(base, size, bool(marked >> at["region_text"] & 1)))
         return regions
 
     def _symbols(self, tables: int, regions: "list[Region]") -> "list[Symbol]":

@@ -35,6 +35,7 @@ use crate::{
         registry::{
             self,
             Content,
+            Regions,
             Request, //
         },
         tables::{
@@ -196,7 +197,7 @@ unsafe fn content(desc: &modreg_plugin_desc, owner: &Module) -> Result<Content, 
         )
     }?;
     let regions = regions(&described, owner)?;
-    let stay = regions.iter().position(|r| r.init);
+    let stay = regions.iter().position(Region::is_init);
     let (core, hidden) = regions
         .split_at_checked(stay.unwrap_or(regions.len()))
         .unwrap_or((&regions, &[]));
@@ -278,7 +279,7 @@ pub(super) unsafe fn replace_symbols(
         ));
     }
     let regions = plugin.regions();
-    let core = regions.split(|r| r.init).next().unwrap_or(&[]);
+    let core = regions.split(Region::is_init).next().unwrap_or(&[]);
     let make = || {
         let guard = PreemptGuard::new();
         let tables = plugin.tables(&guard);
@@ -310,24 +311,25 @@ pub(super) unsafe fn replace_symbols(
 ///
 /// - `EINVAL` if there are no regions, one is empty, wraps or has unknown flags, or two overlap.
 /// - As [`foreign::check`].
-fn regions(described: &[modreg_region], owner: &Module) -> Result<ExactVec<Region>, Refusal> {
+fn regions(described: &[modreg_region], owner: &Module) -> Result<Regions, Refusal> {
     if described.is_empty() {
         return Err(Refusal::new(EINVAL, "no regions"));
     }
-    let mut regions: ExactVec<Region> = ExactVec::with_capacity(described.len(), GFP_KERNEL)?;
+    let mut regions = Regions::new();
+    regions.reserve(described.len())?;
     for init in [false, true] {
         for r in described.iter().filter(|r| (r.flags & INIT != 0) == init) {
             if r.flags & !(TEXT | INIT) != 0 {
                 return Err(Refusal::new(EINVAL, "unknown region flags"));
             }
-            let mut region = Region::new(r.base, r.size, r.flags & TEXT != 0, init)
-                .ok_or(Refusal::new(EINVAL, "a region is empty or wraps"))?;
+            let region = Region::new(r.base, r.size, r.flags & TEXT != 0, init)
+                .ok_or(Refusal::new(EINVAL, "a region is empty, wraps or is too large"))?;
             if regions.iter().any(|other| other.overlaps(&region)) {
                 return Err(Refusal::new(EINVAL, "its own regions overlap"));
             }
             let is_other = |addr| is_foreign(addr, &PreemptGuard::new());
-            foreign::check(&mut region, owner, is_other)?;
-            regions.push(region, GFP_KERNEL)?;
+            let region = foreign::check(region, owner, is_other)?;
+            regions.push(region)?;
         }
     }
     Ok(regions)
@@ -410,7 +412,7 @@ unsafe fn copy<'a>(
             .find(|r| r.contains(symbol.value))
             .ok_or(Refusal::new(ERANGE, "a symbol lies outside the regions"))?;
         let letter = match symbol.type_ {
-            0 if region.text => b't',
+            0 if region.is_text() => b't',
             0 => b'd',
             letter if letter.is_ascii_graphic() => letter,
             _ => return Err(ODD_TYPE),

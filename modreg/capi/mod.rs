@@ -179,9 +179,9 @@ fn handle(plugin: &Plugin) -> *mut modreg_plugin {
 ///
 /// `handle` must come from [`handle`], and the plugin must not be freed during `'a`.
 unsafe fn plugin<'a>(handle: *const modreg_plugin) -> &'a RcuCounted<Plugin> {
-    // SAFETY: By the safety requirements this is the plugin's address, which is that of the
-    // `RcuCounted`, and it is not freed during `'a`.
-    unsafe { &*handle.cast::<RcuCounted<Plugin>>() }
+    // SAFETY: By the safety requirements this is the plugin's address, and it is not freed during `'a`.
+    // Each plugin is a counted value.
+    unsafe { RcuCounted::from_value(handle.cast::<Plugin>()) }
 }
 
 /// Converts the result of a registration for C, and logs a refusal.

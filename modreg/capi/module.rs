@@ -25,6 +25,7 @@ use crate::{
         registry::{
             self,
             Content,
+            Regions,
             Request, //
         },
         tables::{
@@ -43,7 +44,6 @@ use crate::{
             Module,
             ModuleState, //
         },
-        pages_exact::ExactVec,
         rcu::RcuOwned, //
     },
 };
@@ -134,8 +134,8 @@ const TYPES: [(bindings::mod_mem_type, bool); 7] = [
 ];
 
 /// Returns the regions of `module`, with or without its init memory.
-fn regions(module: &Module, with_init: bool) -> Result<ExactVec<Region>, Refusal> {
-    let mut regions = ExactVec::with_capacity(TYPES.len(), GFP_KERNEL)?;
+fn regions(module: &Module, with_init: bool) -> Result<Regions, Refusal> {
+    let mut regions = Regions::new();
     for (kind, init) in TYPES.into_iter().filter(|(_, init)| with_init || !init) {
         let text = matches!(
             kind,
@@ -144,7 +144,7 @@ fn regions(module: &Module, with_init: bool) -> Result<ExactVec<Region>, Refusal
         let (base, size) = module.memory(kind);
         // A module may have no memory of a type.
         if let Some(region) = Region::new(base, size, text, init) {
-            regions.push(region, GFP_KERNEL)?;
+            regions.push(region)?;
         }
     }
     Ok(regions)

@@ -106,7 +106,7 @@ pub(crate) fn may_be_text(addr: usize) -> bool {
 
 /// Returns the plugin that has an address of `region` already.
 pub(crate) fn overlap<'h>(region: &Region, held: &'h Held<'_, LOCK>) -> Option<&'h Plugin> {
-    let found = REGIONS.overlap(region.base, region.size, held);
+    let found = REGIONS.overlap(region.base(), region.size(), held);
     found.map(|found| found.value)
 }
 
@@ -137,28 +137,28 @@ pub(super) fn extend(spares: Spares, held: &mut Held<'_, LOCK>) {
 pub(super) fn publish(plugin: &PluginRef, held: &mut Held<'_, LOCK>) {
     for region in plugin.regions() {
         let marks = [
-            (region.init, INIT),
-            (region.text, TEXT),
-            (region.foreign, FOREIGN),
+            (region.is_init(), INIT),
+            (region.is_text(), TEXT),
+            (region.is_foreign(), FOREIGN),
         ];
         let marks = marks
             .iter()
             .filter(|(is, _)| *is)
             .fold(0, |sum, (_, mark)| sum | mark);
-        if region.text {
-            let end = region.base.wrapping_add(region.size);
+        if region.is_text() {
+            let end = region.end();
             let (low, high) = (&TEXT_BOUNDS.0, &TEXT_BOUNDS.1);
-            low.store(load_relaxed(low).min(region.base), Relaxed);
+            low.store(load_relaxed(low).min(region.base()), Relaxed);
             high.store(load_relaxed(high).max(end), Relaxed);
         }
-        REGIONS.insert(region.base, region.size, plugin.clone(), marks, held);
+        REGIONS.insert(region.base(), region.size(), plugin.clone(), marks, held);
     }
 }
 
 /// Removes regions that no reader finds any more.
 pub(super) fn unpublish<'a>(regions: impl Iterator<Item = &'a Region>, held: &mut Held<'_, LOCK>) {
     for region in regions {
-        drop(REGIONS.remove(region.base, held));
+        drop(REGIONS.remove(region.base(), held));
     }
 }
 

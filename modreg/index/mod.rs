@@ -176,7 +176,7 @@ pub(crate) fn drop_init(
     held: &mut Held<'_, LOCK>,
 ) {
     NUMBERS.replace(id, symbols, plugin.has_foreign_regions(), held);
-    by_address::unpublish(plugin.regions().iter().filter(|r| r.init), held);
+    by_address::unpublish(plugin.regions().iter().filter(|r| r.is_init()), held);
     NAMES.unpublish(names, held);
 }
 
@@ -214,7 +214,7 @@ pub(crate) fn finish_removal(left: &Leftovers<'_>, held: &mut Held<'_, LOCK>) {
     NAMES.unpublish_large(id, held);
     let has_init = left.init.is_some();
     let regions = left.plugin.regions().iter();
-    by_address::unpublish(regions.filter(|r| has_init || !r.init), held);
+    by_address::unpublish(regions.filter(|r| has_init || !r.is_init()), held);
     NUMBERS.finish_removal(id, held);
     IDS.unpublish(id, held);
 }

@@ -16,12 +16,12 @@ use crate::{
     },
     primitives::{
         callback::Callback,
+        cstr::StrTab,
         module::{
             ModuleId,
             ModulePin,
             ThisModulePin, //
         },
-        pages_exact::ExactVec,
         preempt::PreemptGuard,
         rcu::{
             Held,
@@ -36,7 +36,7 @@ use crate::{
             RcuCounted,
             RcuRef, //
         },
-        vec::FixedVec, //
+        tailed::Tailed, //
     },
 };
 use core::mem::{
@@ -138,26 +138,28 @@ static GENERATION: Atomic<u64> = Atomic::new(1);
 /// A reference to a plugin, which is freed a grace period after the last one.
 pub(crate) type PluginRef = RcuRef<Plugin>;
 
-/// A registered plugin.
+/// A registered plugin, with its regions as the tail.
 ///
 /// It is freed a grace period after it was unlinked, since the kernel may use its name inside
 /// `rcu_read_lock()`, for which `stop_machine()` does not wait (modelled in
 /// `tests/litmus/plugin-name.litmus`). The tables, which may borrow from the owner, are taken away
 /// from readers under `stop_machine()`, with those of all other plugins of the removal. A plugin that
 /// is found without tables is as one that is not found.
+pub(crate) type Plugin = Tailed<Body, Region>;
+
+/// A plugin without its tail.
 ///
 /// # Invariants
 ///
 /// - `refs` is 0 while `state` is COMING or GOING, and one more than the number of references while
 ///   it is LIVE.
 /// - `tables` is empty before the plugin is published and after its removal, and marked during that.
-pub(crate) struct Plugin {
+pub(crate) struct Body {
     name: Name,
     generation: u64,
     owner: ModuleId,
     follows_owner: bool,
     quiet: bool,
-    regions: FixedVec<Region>,
     state: Atomic<u32>,
     refs: Atomic<i32>,
     tables: BatchCell<Tables, LOCK>,
@@ -165,17 +167,17 @@ pub(crate) struct Plugin {
     links: GlobalLockedBy<Links, LOCK>,
 }
 
-// One byte more would take 64, in the allocator.
-const _: () = assert!(size_of::<RcuCounted<Plugin>>() <= 192);
+// One byte more would take 64, in the allocator, for a plugin of one region.
+const _: () = assert!(size_of::<RcuCounted<Plugin>>() + size_of::<Region>() <= 192);
 
 impl Plugin {
     /// Where the members are that debuggers read.
-    pub(crate) const NAME: usize = offset_of!(Self, name);
-    pub(crate) const GENERATION: usize = offset_of!(Self, generation);
-    pub(crate) const REGIONS: usize = offset_of!(Self, regions);
-    pub(crate) const STATE: usize = offset_of!(Self, state);
-    pub(crate) const REFS: usize = offset_of!(Self, refs);
-    pub(crate) const TABLES: usize = offset_of!(Self, tables) + BatchCell::<Tables, LOCK>::PTR;
+    pub(crate) const NAME: usize = Self::VALUE + offset_of!(Body, name);
+    pub(crate) const GENERATION: usize = Self::VALUE + offset_of!(Body, generation);
+    pub(crate) const STATE: usize = Self::VALUE + offset_of!(Body, state);
+    pub(crate) const REFS: usize = Self::VALUE + offset_of!(Body, refs);
+    pub(crate) const TABLES: usize =
+        Self::VALUE + offset_of!(Body, tables) + BatchCell::<Tables, LOCK>::PTR;
 
     /// Creates a plugin that is not published.
     ///
@@ -192,18 +194,17 @@ impl Plugin {
         owner: ModuleId,
         follows_owner: bool,
         quiet: bool,
-        regions: ExactVec<Region>,
+        regions: &[Region],
         exit: Callback<()>,
     ) -> Result<PluginRef, AllocError> {
         // INVARIANT: `state` is COMING and `refs` is 0; the plugin is not published and `tables` is
         // empty.
-        RcuCounted::new(Self {
+        let body = Body {
             name,
             generation: GENERATION.fetch_add(1, Relaxed),
             owner,
             follows_owner,
             quiet,
-            regions: regions.into(),
             state: Atomic::new(State::Coming as u32),
             refs: Atomic::new(0),
             tables: BatchCell::empty(),
@@ -212,7 +213,8 @@ impl Plugin {
                 .then(|| KBox::new(exit, GFP_KERNEL))
                 .transpose()?,
             links: GlobalLockedBy::new(Links::default()),
-        })
+        };
+        RcuCounted::with_tail(body, regions, StrTab::empty())
     }
 
     /// Returns the name.
@@ -242,31 +244,40 @@ impl Plugin {
 
     /// Returns the regions that the plugin has or had; those that stay come before the init regions.
     pub(crate) fn regions(&self) -> &[Region] {
-        &self.regions
+        self.elements()
     }
 
     /// Returns whether the plugin has or had init regions in its owner's memory.
     pub(crate) fn has_init_in_owner(&self) -> bool {
-        self.regions.iter().any(|r| r.init && !r.foreign)
+        self.regions()
+            .iter()
+            .any(|r| r.is_init() && !r.is_foreign())
     }
 
     /// Returns whether the plugin has or had foreign regions.
     pub(crate) fn has_foreign_regions(&self) -> bool {
-        self.regions.iter().any(|region| region.foreign)
+        self.regions().iter().any(|region| region.is_foreign())
     }
 
     /// Returns the size of all regions that the plugin has with `tables`, as `module_total_size()`.
     pub(crate) fn total_size(&self, tables: &Tables) -> usize {
-        let regions = self.regions.iter().filter(|r| tables.is_init || !r.init);
-        regions.fold(0, |sum, r| sum.saturating_add(r.size))
+        let regions = self
+            .regions()
+            .iter()
+            .filter(|r| tables.is_init || !r.is_init());
+        regions.fold(0, |sum, r| sum.saturating_add(r.size()))
     }
 
     /// Returns the address of the first text region that the plugin has with `tables`, or of the first
     /// region if none has text.
     pub(crate) fn base(&self, tables: &Tables) -> usize {
-        let regions = || self.regions.iter().filter(|r| tables.is_init || !r.init);
-        let text = regions().find(|r| r.text).or(regions().next());
-        text.map_or(0, |r| r.base)
+        let regions = || {
+            self.regions()
+                .iter()
+                .filter(|r| tables.is_init || !r.is_init())
+        };
+        let text = regions().find(|r| r.is_text()).or(regions().next());
+        text.map_or(0, |r| r.base())
     }
 
     /// Notes that the arguments are parsed and the init callback has succeeded.

@@ -45,6 +45,7 @@ pub(crate) use self::{
     register::{
         register,
         Content,
+        Regions,
         Request,
         OWNER_GOING, //
     },

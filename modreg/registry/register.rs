@@ -49,7 +49,6 @@ use crate::{
             Module,
             ModuleState, //
         },
-        pages_exact::ExactVec,
         preempt::{
             preemptible,
             PreemptGuard, //
@@ -59,10 +58,10 @@ use crate::{
             RcuOwned,
             Retired, //
         },
-        stop_machine::might_stop_machine, //
+        stop_machine::might_stop_machine,
+        vec::SmallVec, //
     },
 };
-use core::mem;
 use kernel::{
     alloc::AllocError,
     prelude::*,
@@ -87,10 +86,13 @@ pub(crate) struct Request<'a> {
     pub(crate) exit: Callback<()>,
 }
 
+/// Regions that are being collected. A module has seven at most.
+pub(crate) type Regions = SmallVec<Region, 7>;
+
 /// The regions and the tables of a new plugin.
 pub(crate) struct Content {
     /// Its regions; those that stay come before the init regions.
-    pub(crate) regions: ExactVec<Region>,
+    pub(crate) regions: Regions,
     /// Those that readers find while the plugin is COMING.
     pub(crate) full: RcuOwned<Tables>,
     /// Those that readers find once it is LIVE; [`None`] if they are the same.
@@ -137,7 +139,7 @@ pub(crate) fn register(
     if is_taken(&name) {
         return Err(NAME_TAKEN);
     }
-    let mut content = content()?;
+    let content = content()?;
 
     let regions = content.regions.len();
     let symbols = content.full.symtab().len();
@@ -147,7 +149,7 @@ pub(crate) fn register(
         owner.id(),
         request.follows_owner,
         request.quiet,
-        mem::take(&mut content.regions),
+        &content.regions,
         request.exit,
     )?;
     let mut live = publish(&plugin, content, owner, at_once)?;

@@ -57,15 +57,15 @@ impl Extable {
                 return Err(Refusal::new(EINVAL, "exception entries out of order"));
             }
             last = insn;
-            let text = |addr| regions.iter().find(|r| r.text && r.contains(addr));
+            let text = |addr| regions.iter().find(|r| r.is_text() && r.contains(addr));
             let region = text(insn).ok_or(Refusal::new(
                 ERANGE,
                 "exception entry outside the text regions",
             ))?;
-            if !region.foreign {
+            if !region.is_foreign() {
                 continue;
             }
-            is_for_foreign |= is_init || !region.init;
+            is_for_foreign |= is_init || !region.is_init();
             // There the kernel acts on the entry.
             if !ex_type_is_general(entry) {
                 return Err(Refusal::new(
@@ -73,7 +73,7 @@ impl Extable {
                     "exception entry of a type for the kernel's own code",
                 ));
             }
-            if text(ex_to_fixup(entry)).is_none_or(|fixup| fixup.init && !region.init) {
+            if text(ex_to_fixup(entry)).is_none_or(|fixup| fixup.is_init() && !region.is_init()) {
                 return Err(Refusal::new(
                     ERANGE,
                     "exception entry whose fixup lies outside the text regions",

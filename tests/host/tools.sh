@@ -281,7 +281,7 @@ read_lists()
 
 		static struct { ulong is_init, symbols, orders; } tables;
 		static ulong no_symbols[8];
-		static struct { ulong node[2], generation, state, tables, regions, num_regions; char name[16]; } made[MOST];
+		static struct { ulong node[2], generation, state, tables, num_regions; char name[16]; } made[MOST];
 		static ulong head[2], reads;
 		static struct modreg_debug_info layout = {
 			.magic = MODREG_DEBUG_MAGIC,
@@ -290,16 +290,17 @@ read_lists()
 			.plugin_generation = 16,
 			.plugin_state = 24,
 			.plugin_tables = 32,
-			.plugin_regions = 40,
-			.plugin_num_regions = 48,
-			.plugin_name = 56,
+			.plugin_regions = 64,
+			.plugin_num_regions = 40,
+			.plugin_name = 48,
 			.plugin_name_size = 16,
 			.tables_symbols = 8,
 			.tables_orders = 16,
-			.region_size = 24,
+			.region_size = 16,
 			.region_length = 8,
-			.region_text = 16,
-			.region_init = 17,
+			.region_length_bits = 61,
+			.region_text = 63,
+			.region_init = 62,
 			.forms[0 ... 1] = { .symbol_size = 24, .symbol_value = 8, .num = 8, .strings_size = 16 },
 		};
 

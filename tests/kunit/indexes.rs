@@ -17,11 +17,11 @@ use crate::{
         },
         registry::{
             self,
-            Content, //
+            Content,
+            Regions, //
         },
     },
     primitives::{
-        pages_exact::ExactVec,
         preempt::PreemptGuard, //
     },
     tests::kunit::{
@@ -47,9 +47,9 @@ const BASE: usize = 0x20_0000;
 fn register(name: &CStr, described: &[Described<'_>], bases: &[usize]) -> Result<PluginRef> {
     let failed = |error| Refusal::new(error, "no tables");
     let content = || {
-        let mut regions = ExactVec::new();
+        let mut regions = Regions::new();
         for &base in bases {
-            regions.push(region(base, 0x10).map_err(failed)?, GFP_KERNEL)?;
+            regions.push(region(base, 0x10).map_err(failed)?)?;
         }
         let full = tables(described, &regions, &[]).map_err(failed)?;
         Ok(Content {

@@ -14,7 +14,8 @@ use crate::{
         },
         registry::{
             self,
-            Content, //
+            Content,
+            Regions, //
         },
         tables::{
             exports::{
@@ -57,7 +58,7 @@ const BASE: usize = 0x10_0000;
 /// Makes tables with `f` at the beginning and the exported `g` 16 bytes behind it.
 fn tables(regions: &[Region], hidden: &[Region]) -> Result<RcuOwned<Tables>, Refusal> {
     let failed = |error| Refusal::new(error, "no tables");
-    let base = regions.first().map_or(0, |r| r.base);
+    let base = regions.first().map_or(0, |r| r.base());
     let mut copies = copies(&[
         (Some(base), c"f"),
         (Some(base + 16), c"g"),
@@ -91,15 +92,14 @@ fn register_with(
     start: impl FnOnce() -> Result<(), Refusal>,
 ) -> Result<PluginRef> {
     let core = region(base, 0x100)?;
-    let mut init = region(base + 0x1000, 0x100)?;
-    init.init = true;
+    let init = some(Region::new(base + 0x1000, 0x100, true, true))?;
     let content = || {
-        let mut regions = ExactVec::new();
-        regions.push(core.clone(), GFP_KERNEL)?;
-        regions.push(init.clone(), GFP_KERNEL)?;
+        let mut regions = Regions::new();
+        regions.push(core)?;
+        regions.push(init)?;
         Ok(Content {
             regions,
-            full: tables(&[core.clone(), init.clone()], &[])?,
+            full: tables(&[core, init], &[])?,
             core: Some(tables(&[core], &[init])?),
         })
     };

@@ -140,6 +140,22 @@ mod regions {
         check!(Region::new(2, usize::MAX, true, false).is_none());
         check!(Region::new(usize::MAX - 1, 1, true, false).is_some());
         check!(Region::new(0, 1, true, false).is_some());
+        check!(Region::new(0, usize::MAX >> 3, true, false).is_some());
+        check!(Region::new(0, (usize::MAX >> 3) + 1, true, false).is_none());
+        Ok(())
+    }
+
+    #[test]
+    fn region_marks() -> Result {
+        for (text, init) in [(false, false), (false, true), (true, false), (true, true)] {
+            let own = some(Region::new(usize::MAX - 8, 8, text, init))?;
+            for (region, foreign) in [(own, false), (own.as_foreign(), true)] {
+                check_eq!((region.base(), region.size()), (usize::MAX - 8, 8));
+                check_eq!((region.is_text(), region.is_init()), (text, init));
+                check_eq!(region.is_foreign(), foreign);
+                check_eq!(region.end(), usize::MAX);
+            }
+        }
         Ok(())
     }
 
@@ -181,13 +197,13 @@ mod symtab {
 
     fn find(symtab: Symtab<'_>, region: &Region, addr: usize) -> Option<(usize, usize)> {
         symtab
-            .find(addr, region.base, region.size)
+            .find(addr, region.base(), region.size())
             .map(|f| (f.offset, f.size))
     }
 
     fn name(symtab: Symtab<'_>, region: &Region, addr: usize) -> bool {
         symtab
-            .find(addr, region.base, region.size)
+            .find(addr, region.base(), region.size())
             .is_some_and(|f| !f.name.is_empty())
     }
 
@@ -204,7 +220,7 @@ mod symtab {
         check_eq!(find(symtab, r, 0x101f), Some((0x17, 0x18)));
         check_eq!(find(symtab, r, 0x1020), Some((0, 0x20)));
         check_eq!(find(symtab, r, 0x103f), Some((0x1f, 0x20)));
-        let found = some(symtab.find(0x1021, r.base, r.size))?;
+        let found = some(symtab.find(0x1021, r.base(), r.size()))?;
         check!(found.name.to_cstr() == c"b");
         Ok(())
     }
@@ -359,7 +375,7 @@ mod symtab {
                 let next = inside()
                     .filter(|&v| v > addr)
                     .min()
-                    .unwrap_or(r.base + r.size);
+                    .unwrap_or(r.base() + r.size());
                 let expected = inside()
                     .filter(|&v| v <= addr)
                     .max()

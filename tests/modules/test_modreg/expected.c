@@ -27,7 +27,7 @@ static void fault(bool is, int err)
 
 static bool wraps(const struct modreg_region *r)
 {
-	return !r->size || r->base + r->size < r->base;
+	return !r->size || r->size >> 61 || r->base + r->size < r->base;
 }
 
 static bool in_region(const struct modreg_region *r, unsigned long addr)
