@@ -22,7 +22,7 @@ use crate::{
         name::hash,
         plugin::Plugin,
         tables::{
-            symtab::Found,
+            Found,
             Listed, //
         },
     },
@@ -97,7 +97,7 @@ pub(crate) fn address_lookup(
         size,
         ..
     } = by_address::find(addr, guard)?;
-    Some((plugin, tables.symtab().find(addr, base, size)))
+    Some((plugin, tables.find(addr, base, size)))
 }
 
 /// Where an address lies in a symbol.
@@ -120,8 +120,9 @@ pub(crate) fn address_lookup_nofault<'g>(
     guard: &'g PreemptGuard,
 ) -> Option<(&'g Plugin, Option<At>)> {
     let found = by_address::find(addr, guard)?;
-    let symtab = found.tables.symtab();
-    let at = symtab.find_nofault(addr, found.base, found.size, name);
+    let at = found
+        .tables
+        .find_nofault(addr, found.base, found.size, name);
     Some((found.plugin, at.map(|(offset, size)| At { offset, size })))
 }
 

@@ -109,7 +109,7 @@ pub(crate) fn plugin_symbols(plugin: &Plugin, full: &Tables, core: Option<&Table
                 escaped.as_deref().unwrap_or(c"?")
             };
             let region = plugin.regions().iter().find(|r| r.contains(symbol.value));
-            let found = region.and_then(|r| full.symtab().find(symbol.value, r.base(), r.size()));
+            let found = region.and_then(|r| full.find(symbol.value, r.base(), r.size()));
             trace!(plugin_symbol(
                 plugin,
                 symbol.value,

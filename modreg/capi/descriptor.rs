@@ -322,8 +322,9 @@ fn regions(described: &[modreg_region], owner: &Module) -> Result<Regions, Refus
             if r.flags & !(TEXT | INIT) != 0 {
                 return Err(Refusal::new(EINVAL, "unknown region flags"));
             }
-            let region = Region::new(r.base, r.size, r.flags & TEXT != 0, init)
-                .ok_or(Refusal::new(EINVAL, "a region is empty, wraps or is too large"))?;
+            let region = Region::new(r.base, r.size, r.flags & TEXT != 0, init).ok_or(
+                Refusal::new(EINVAL, "a region is empty, wraps or is too large"),
+            )?;
             if regions.iter().any(|other| other.overlaps(&region)) {
                 return Err(Refusal::new(EINVAL, "its own regions overlap"));
             }

@@ -11,7 +11,10 @@ pub(crate) mod symbols;
 pub(crate) mod symtab;
 
 use self::{
-    address_order::Few,
+    address_order::{
+        Few,
+        Nearest, //
+    },
     exports::{
         ExportTab,
         Exports, //
@@ -96,6 +99,16 @@ pub(crate) struct Listed<'a> {
     pub(crate) exported: bool,
 }
 
+/// The symbol that an address lies in.
+pub(crate) struct Found<'a> {
+    /// Its name.
+    pub(crate) name: ThinCStr<'a>,
+    /// Bytes to the next symbol or to the end of the region.
+    pub(crate) size: usize,
+    /// Bytes from the symbol to the address.
+    pub(crate) offset: usize,
+}
+
 impl Listed<'_> {
     /// Returns a symbol without a name, which listings leave out.
     pub(crate) fn nameless() -> Self {
@@ -176,7 +189,61 @@ impl Tables {
     /// Context: Any, NMI included.
     #[inline(always)]
     pub(crate) fn symtab(&self) -> Symtab<'_> {
-        Symtab::new(self.symbols(), self.few, self.orders.as_deref())
+        Symtab::new(self.symbols(), self.orders.as_deref())
+    }
+
+    /// Returns the symbol at or below `addr`, which lies in the `size` bytes at `base` of a region, as
+    /// `find_kallsyms_symbol()`.
+    ///
+    /// Takes a logarithmic number of steps.
+    ///
+    /// Context: Any, NMI included.
+    #[inline(always)]
+    pub(crate) fn find(&self, addr: usize, base: usize, size: usize) -> Option<Found<'_>> {
+        let (nearest, size) = self.nearest(addr, base, size)?;
+        Some(Found {
+            name: self.symbols().name_at(nearest.name),
+            size,
+            offset: addr.wrapping_sub(nearest.value),
+        })
+    }
+
+    /// Returns the symbol at or below `addr` in a region, and its size.
+    #[inline(always)]
+    fn nearest(&self, addr: usize, base: usize, size: usize) -> Option<(Nearest, usize)> {
+        let end = base.wrapping_add(size);
+        let order = self.orders.as_ref().and_then(|o| o.by_address.as_ref());
+        let nearest = match order {
+            Some(order) => order.nearest(addr, end),
+            None => match self.symbols() {
+                Symbols::Copied(entries, _) => self.few.nearest(entries, addr, end),
+                Symbols::Lent(_) => None,
+            },
+        }?;
+        if nearest.value < base {
+            // It lies in another region.
+            return None;
+        }
+        let size = nearest.next.wrapping_sub(nearest.value);
+        Some((nearest, size))
+    }
+
+    /// Finds the symbol at or below `addr`, as [`Tables::find`], where a borrowed table may be unmapped.
+    ///
+    /// Copies its name, and returns the offset of `addr` and the symbol's size.
+    ///
+    /// Context: Any, NMI included.
+    pub(crate) fn find_nofault(
+        &self,
+        addr: usize,
+        base: usize,
+        size: usize,
+        name: &mut [u8],
+    ) -> Option<(usize, usize)> {
+        // The order by address is memory of its own, and so are copies.
+        let (nearest, size) = self.nearest(addr, base, size)?;
+        let copied = self.symbols().copy_name_nofault(nearest.name, name);
+        copied.then_some((addr.wrapping_sub(nearest.value), size))
     }
 
     /// Returns the exported symbols; [`None`] if there are none.

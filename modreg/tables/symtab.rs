@@ -10,8 +10,7 @@
 use super::{
     address_order::{
         AddressOrder,
-        Few,
-        Nearest, //
+        Few, //
     },
     name_order::NameOrder,
     region::Region,
@@ -31,16 +30,6 @@ use kernel::{
 /// Symbols whose names are compared one by one, at most.
 const FEW: u32 = 16;
 
-/// The symbol that an address lies in.
-pub(crate) struct Found<'a> {
-    /// Its name.
-    pub(crate) name: ThinCStr<'a>,
-    /// Bytes to the next symbol or to the end of the region.
-    pub(crate) size: usize,
-    /// Bytes from the symbol to the address.
-    pub(crate) offset: usize,
-}
-
 /// What symbols are searched by.
 ///
 /// # Invariants
@@ -56,11 +45,10 @@ pub(crate) struct SearchedBy {
 ///
 /// # Invariants
 ///
-/// `few` and `orders` are those of a [`SearchedBy`] that was made of `symbols`.
+/// `orders` are those of a [`SearchedBy`] that was made of `symbols`.
 #[derive(Clone, Copy)]
 pub(crate) struct Symtab<'a> {
     symbols: Symbols<'a>,
-    few: Few,
     orders: Option<&'a Orders>,
 }
 
@@ -76,7 +64,7 @@ pub(crate) struct Symtab<'a> {
 #[derive(Default)]
 pub(crate) struct Orders {
     visible: Option<FixedVec<u32>>,
-    by_address: Option<AddressOrder>,
+    pub(super) by_address: Option<AddressOrder>,
     by_name: Option<NameOrder>,
 }
 
@@ -143,20 +131,16 @@ impl SearchedBy {
 
     /// Returns the symbols, which `self` was made of, with what they are searched by.
     fn symtab<'a>(&'a self, symbols: Symbols<'a>) -> Symtab<'a> {
-        Symtab::new(symbols, self.few, self.orders.as_deref())
+        Symtab::new(symbols, self.orders.as_deref())
     }
 }
 
 impl<'a> Symtab<'a> {
-    /// Takes symbols, and the members of the [`SearchedBy`] that was made of them.
+    /// Takes symbols, and the orders of the [`SearchedBy`] that was made of them.
     #[inline(always)]
-    pub(super) fn new(symbols: Symbols<'a>, few: Few, orders: Option<&'a Orders>) -> Self {
-        // INVARIANT: Both callers pass the members of what was made of `symbols`.
-        Self {
-            symbols,
-            few,
-            orders,
-        }
+    pub(super) fn new(symbols: Symbols<'a>, orders: Option<&'a Orders>) -> Self {
+        // INVARIANT: Both callers pass the orders that were made of `symbols`.
+        Self { symbols, orders }
     }
 
     /// Returns the numbers of the symbols that readers see; [`None`] if these are all.
@@ -215,57 +199,5 @@ impl<'a> Symtab<'a> {
                 .named()
                 .find(|&i| self.symbols.name(i).cmp(name).is_eq()),
         }
-    }
-
-    /// Returns the symbol at or below `addr`, which lies in the `size` bytes at `base` of a region, as
-    /// `find_kallsyms_symbol()`.
-    ///
-    /// Takes a logarithmic number of steps.
-    ///
-    /// Context: Any, NMI included.
-    #[inline(always)]
-    pub(crate) fn find(self, addr: usize, base: usize, size: usize) -> Option<Found<'a>> {
-        let (nearest, size) = self.nearest(addr, base, size)?;
-        Some(Found {
-            name: self.symbols.name_at(nearest.name),
-            size,
-            offset: addr.wrapping_sub(nearest.value),
-        })
-    }
-
-    /// Returns the symbol at or below `addr` in a region, and its size.
-    #[inline(always)]
-    fn nearest(self, addr: usize, base: usize, size: usize) -> Option<(Nearest, usize)> {
-        let end = base.wrapping_add(size);
-        let order = self.orders.and_then(|o| o.by_address.as_ref());
-        let nearest = match (order, self.symbols) {
-            (Some(order), _) => order.nearest(addr, end),
-            (None, Symbols::Copied(entries, _)) => self.few.nearest(entries, addr, end),
-            (None, Symbols::Lent(_)) => None,
-        }?;
-        if nearest.value < base {
-            // It lies in another region.
-            return None;
-        }
-        let size = nearest.next.wrapping_sub(nearest.value);
-        Some((nearest, size))
-    }
-
-    /// Finds the symbol at or below `addr`, as [`Symtab::find`], where a borrowed table may be unmapped.
-    ///
-    /// Copies its name, and returns the offset of `addr` and the symbol's size.
-    ///
-    /// Context: Any, NMI included.
-    pub(crate) fn find_nofault(
-        self,
-        addr: usize,
-        base: usize,
-        size: usize,
-        name: &mut [u8],
-    ) -> Option<(usize, usize)> {
-        // The order by address is memory of its own, and so are copies.
-        let (nearest, size) = self.nearest(addr, base, size)?;
-        let copied = self.symbols.copy_name_nofault(nearest.name, name);
-        copied.then_some((addr.wrapping_sub(nearest.value), size))
     }
 }

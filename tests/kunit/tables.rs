@@ -15,10 +15,7 @@ use crate::{
             extable::Extable,
             region::Region,
             symbols::Copies,
-            symtab::{
-                SearchedBy,
-                Symtab, //
-            },
+            symtab::SearchedBy,
             Tables, //
         },
     },
@@ -195,14 +192,14 @@ mod regions {
 mod symtab {
     use super::*;
 
-    fn find(symtab: Symtab<'_>, region: &Region, addr: usize) -> Option<(usize, usize)> {
-        symtab
+    fn find(tables: &Tables, region: &Region, addr: usize) -> Option<(usize, usize)> {
+        tables
             .find(addr, region.base(), region.size())
             .map(|f| (f.offset, f.size))
     }
 
-    fn name(symtab: Symtab<'_>, region: &Region, addr: usize) -> bool {
-        symtab
+    fn name(tables: &Tables, region: &Region, addr: usize) -> bool {
+        tables
             .find(addr, region.base(), region.size())
             .is_some_and(|f| !f.name.is_empty())
     }
@@ -212,15 +209,14 @@ mod symtab {
         let described = &[(Some(0x1020), c"b"), (Some(0x1008), c"a")];
         let regions = [region(0x1000, 0x40)?];
         let tables = tables(described, &regions, &[])?;
-        let symtab = tables.symtab();
         let r = &regions[0];
-        check_eq!(find(symtab, r, 0x1000), None);
-        check_eq!(find(symtab, r, 0x1007), None);
-        check_eq!(find(symtab, r, 0x1008), Some((0, 0x18)));
-        check_eq!(find(symtab, r, 0x101f), Some((0x17, 0x18)));
-        check_eq!(find(symtab, r, 0x1020), Some((0, 0x20)));
-        check_eq!(find(symtab, r, 0x103f), Some((0x1f, 0x20)));
-        let found = some(symtab.find(0x1021, r.base(), r.size()))?;
+        check_eq!(find(&tables, r, 0x1000), None);
+        check_eq!(find(&tables, r, 0x1007), None);
+        check_eq!(find(&tables, r, 0x1008), Some((0, 0x18)));
+        check_eq!(find(&tables, r, 0x101f), Some((0x17, 0x18)));
+        check_eq!(find(&tables, r, 0x1020), Some((0, 0x20)));
+        check_eq!(find(&tables, r, 0x103f), Some((0x1f, 0x20)));
+        let found = some(tables.find(0x1021, r.base(), r.size()))?;
         check!(found.name.to_cstr() == c"b");
         Ok(())
     }
@@ -235,7 +231,7 @@ mod symtab {
         let regions = [region(0x1000, 0x10)?];
         let tables = tables(described, &regions, &[])?;
         let symtab = tables.symtab();
-        let found = some(symtab.find(0x1005, 0x1000, 0x10))?;
+        let found = some(tables.find(0x1005, 0x1000, 0x10))?;
         check!(found.name.to_cstr() == c"first");
         check_eq!(found.size, 0x10);
         check_eq!(symtab.len(), 3);
@@ -254,8 +250,7 @@ mod symtab {
         ];
         let regions = [region(0x1000, 0x10)?];
         let tables = tables(described, &regions, &[])?;
-        let symtab = tables.symtab();
-        check_eq!(find(symtab, &regions[0], 0x1008), Some((8, 0x10)));
+        check_eq!(find(&tables, &regions[0], 0x1008), Some((8, 0x10)));
         Ok(())
     }
 
@@ -269,10 +264,9 @@ mod symtab {
             region(0x2000, 0x10)?,
         ];
         let tables = tables(described, &regions, &[])?;
-        let symtab = tables.symtab();
-        check_eq!(find(symtab, &regions[0], 0x3008), Some((8, 0x10)));
-        check_eq!(find(symtab, &regions[1], 0x1008), Some((8, 0x10)));
-        check!(!name(symtab, &regions[2], 0x2008));
+        check_eq!(find(&tables, &regions[0], 0x3008), Some((8, 0x10)));
+        check_eq!(find(&tables, &regions[1], 0x1008), Some((8, 0x10)));
+        check!(!name(&tables, &regions[2], 0x2008));
         Ok(())
     }
 
@@ -302,7 +296,7 @@ mod symtab {
         let symtab = tables.symtab();
         check_eq!(symtab.len(), 0);
         check_eq!(symtab.nth(0), None);
-        check_eq!(find(symtab, &regions[0], 0x1000), None);
+        check_eq!(find(&tables, &regions[0], 0x1000), None);
         Ok(())
     }
 
@@ -336,7 +330,7 @@ mod symtab {
                 check_eq!(symbols.letter(at), b't');
                 check!(symbols.is_defined(at));
                 check!(symbols.name(at).to_cstr() == *name);
-                let found = some(tables.symtab().find(0x1000 + i, 0x1000, 0x10))?;
+                let found = some(tables.find(0x1000 + i, 0x1000, 0x10))?;
                 check!(found.name.to_cstr() == *name);
             }
             check!(symbols.name(symbols.len()).is_empty());
@@ -363,7 +357,6 @@ mod symtab {
             }
             let regions = [region(BASE, half)?, region(place(half), size - half)?];
             let tables = tables(&described, &regions, &[])?;
-            let symtab = tables.symtab();
             for addr in (0..size).map(place) {
                 let r = some(regions.iter().find(|r| r.contains(addr)))?;
                 let inside = || {
@@ -380,7 +373,7 @@ mod symtab {
                     .filter(|&v| v <= addr)
                     .max()
                     .map(|v| (addr - v, next - v));
-                check_eq!(find(symtab, r, addr), expected);
+                check_eq!(find(&tables, r, addr), expected);
             }
         }
         Ok(())
