@@ -12,12 +12,15 @@ use crate::{
         },
         tables::Tables, //
     },
-    primitives::cstr::ThinCStr,
+    primitives::{
+        cstr::ThinCStr,
+        vec::SmallVec, //
+    },
 };
-use kernel::{
-    alloc::AllocError,
-    prelude::*, //
-};
+use kernel::alloc::AllocError;
+
+/// Names that take no allocation.
+const FEW: usize = 8;
 
 /// What has a name. Those of other kinds are not in the way of a search.
 #[derive(Clone, Copy)]
@@ -39,7 +42,7 @@ impl Kind {
 /// The names of one plugin, with their hashes, that are to be linked.
 pub(crate) struct NameSet {
     /// Hashes, and items: what has the name is 0 for the plugin, then come its symbols, then its exports.
-    names: KVVec<(u32, u32)>,
+    names: SmallVec<(u32, u32), FEW>,
 }
 
 impl NameSet {
@@ -54,8 +57,9 @@ impl NameSet {
         let num_exports = exports.map_or(0, |e| e.len());
         let num = 1 + num as usize + num_exports as usize;
         let mut this = Self {
-            names: KVVec::with_capacity(num, GFP_KERNEL)?,
+            names: SmallVec::new(),
         };
+        this.names.reserve(num)?;
         this.push(Kind::Plugin, name.as_thin(), 0)?;
         if !is_large {
             for symbol in symtab.named() {
@@ -73,7 +77,7 @@ impl NameSet {
     fn push(&mut self, kind: Kind, name: ThinCStr<'_>, item: u32) -> Result<(), AllocError> {
         if !name.is_empty() {
             let hash = kind.hash(hash(name.to_cstr().to_bytes()));
-            self.names.push((hash, item), GFP_KERNEL)?;
+            self.names.push((hash, item))?;
         }
         Ok(())
     }
