@@ -114,6 +114,10 @@ unsafe impl Allocator for PagesExact {
     }
 
     unsafe fn free(ptr: NonNull<u8>, layout: Layout) {
+        // An empty vector comes here too.
+        if layout.size() == 0 {
+            return;
+        }
         let address = ptr.as_ptr().cast();
         // SAFETY: By the safety requirements, `ptr` is memory of `layout`, which is not used again. What is
         // small is `KVmalloc`'s; of the rest `Vmalloc`'s lies where `vmalloc()` has its memory, and the other
