@@ -139,9 +139,11 @@ impl<T> RcuBox<T> {
     ///
     /// # Safety
     ///
-    /// `ptr` must come from [`RcuBox::into_raw`], and the caller must own it.
+    /// `ptr` must come from [`RcuBox::into_raw`], or be the start of memory of `Kmalloc` that begins with an
+    /// initialized `RcuBox<T>`, and the caller must own it.
     pub(super) unsafe fn from_raw(ptr: *mut Self) -> RcuOwned<T> {
-        // SAFETY: By the safety requirements, `ptr` came from a `KBox` and is owned.
+        // SAFETY: By the safety requirements, `ptr` came from a `KBox`, or is memory of its allocator that is
+        // large enough, and is owned. `Kmalloc` frees by `kfree()`, which takes no size.
         KBox::into_pin(unsafe { KBox::from_raw(ptr) })
     }
 }
@@ -151,7 +153,8 @@ impl<T, E: Copy> RcuBox<Tailed<T, E>> {
     ///
     /// # Errors
     ///
-    /// [`AllocError`] if out of memory, or if the tail is too large.
+    /// [`AllocError`] if out of memory, or if the tail takes 4 GiB. Beyond what `kmalloc()` has, the kernel
+    /// warns.
     ///
     /// Context: May sleep.
     pub(crate) fn with_tail(
@@ -161,8 +164,9 @@ impl<T, E: Copy> RcuBox<Tailed<T, E>> {
     ) -> Result<RcuOwned<Tailed<T, E>>, AllocError> {
         let tail = Tail::new(elements, strings)?;
         let ptr = tail.alloc::<Self>()?.as_ptr();
-        // SAFETY: `ptr` is memory of a box with room for `tail` behind it, and `value` is the last member of
-        // this. `head` is used by RCU alone. So the box is initialized, and nothing moves it out of there.
+        // SAFETY: `tail` has allocated `ptr`, with room for itself behind the box, whose last member is
+        // `value`. `head` is used by RCU alone, so the box is initialized, at the start of memory of `Kmalloc`
+        // which is owned. A pinned value is not moved.
         unsafe {
             tail.write(value, &raw mut (*ptr).value);
             Ok(Self::from_raw(ptr))

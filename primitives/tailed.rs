@@ -34,7 +34,8 @@ use kernel::{
 /// a flexible array.
 ///
 /// The tail is part of the allocation, and not of the type. So the value is pinned, and made by what
-/// allocates it, as [`RcuBox::with_tail`](super::rcu::RcuBox::with_tail).
+/// allocates it, as [`RcuBox::with_tail`](super::rcu::RcuBox::with_tail). A `&Tailed` leads to the tail, as
+/// bindgen's `__IncompleteArrayField` leads to a flexible array.
 ///
 /// # Invariants
 ///
@@ -80,18 +81,17 @@ impl<T, E> Tailed<T, E> {
     /// Returns the elements.
     #[inline]
     pub(crate) fn elements(&self) -> &[E] {
-        // SAFETY: By the type invariants, `num` elements follow from `elements` on, and do not change. A
-        // pointer leads there as that of bindgen's `__IncompleteArrayField` does.
+        // SAFETY: By the type invariants, `num` elements follow from `elements` on, and do not change.
         unsafe { slice::from_raw_parts(self.elements.as_ptr(), self.num as usize) }
     }
 
     /// Returns the strings.
     #[inline]
     pub(crate) fn strings(&self) -> StrTab<&[u8]> {
-        let bytes = self.elements().as_ptr_range().end.cast::<u8>();
+        let bytes = self.elements.as_ptr().wrapping_add(self.num as usize);
         // SAFETY: By the type invariants, `size` bytes follow behind the elements, and do not change; they
         // are empty, or the last one is NUL.
-        unsafe { StrTab::new_unchecked(slice::from_raw_parts(bytes, self.size as usize)) }
+        unsafe { StrTab::new_unchecked(slice::from_raw_parts(bytes.cast(), self.size as usize)) }
     }
 
     /// Returns the value, which is not pinned.
@@ -151,8 +151,8 @@ impl<'a, E: Copy> Tail<'a, E> {
     ///
     /// # Safety
     ///
-    /// `to` must be the last member of memory that [`Tail::alloc`] has returned, which the caller owns. What
-    /// is written must not be moved.
+    /// `to` must be the last member of memory that `self.alloc()` has returned, which the caller owns. What is
+    /// written must not be moved.
     pub(super) unsafe fn write<T>(self, value: T, to: *mut Tailed<T, E>) {
         let bytes = self.strings.as_bytes();
         let (num, size) = (self.elements.len(), bytes.len());

@@ -58,6 +58,8 @@ in_guest()
 	case $1 in
 	live)
 		insmod tests/modules/modreg_busy.ko sample=1 ms=600000 &
+		insmod tests/modules/test_modreg.ko
+		echo hold.shared > /sys/kernel/debug/test_modreg/run &
 		sleep 2
 		;;
 	drgn)
@@ -212,7 +214,7 @@ broken()
 ktap_print_header
 mkdir -p "$work"
 make -C "$checkout" KDIR="$kdir" EXPORTS= test-modules > "$work/build.log" 2>&1 || { tail -n 20 "$work/build.log" | sed 's/^/# /'; exit 1; }
-ktap_set_plan 46
+ktap_set_plan 50
 
 result "a guest is stopped by gdb, and dumped" with_gdb
 result "gdb: lx-modreg lists the plugins" has "sample_jit +LIVE +$number +[0-9]+ bytes +3 symbols .*" "$work/gdb.out"
@@ -224,6 +226,8 @@ result "gdb: the back trace goes on behind the plugin" has "#[0-9]+ .* ret_from_
 
 result "dump of a healthy machine: drgn reads it" drgn_dump live modreg_busy
 result "dump of a healthy machine: drgn lists the plugins" has "sample_jit +LIVE +$number .*" "$work/live.drgn"
+result "dump of a healthy machine: drgn lists a plugin with copied symbols" has "test_a +LIVE +$number .* 12 symbols .*" "$work/live.drgn"
+result "dump of a healthy machine: drgn lists a plugin with a table that is lent" has "test_lent +LIVE +$number .* 2 symbols .*" "$work/live.drgn"
 result "dump of a healthy machine: symbols and addresses are those of kallsyms" agree live
 result "dump of a healthy machine: drgn's stack goes through the plugin" has "#[0-9]+ +sample_jit_call\+$number/$number" "$work/live.drgn"
 result "dump of a healthy machine, each word damaged: no exception" broken live
@@ -248,10 +252,12 @@ result "drgn, live in the guest: the call chain of a thread goes through the plu
 
 result "crash: its extension builds" build_extension
 result "crash, healthy machine: reads the dump" crash_dump live modreg 'modreg sample_jit' 'sym sample_jit_load' \
-	'dis sample_jit_load 2' mod
+	'dis sample_jit_load 2' mod 'sym large_00011' 'sym lent_one'
 result "crash, healthy machine: modreg lists the plugins" has "sample_jit +LIVE +[0-9a-f]{16} .*" "$work/live.crash"
 result "crash, healthy machine: modreg lists a plugin that lies in its module" has "sample_c +LIVE +[0-9a-f]{16} +4[0-9]{3} bytes .*" "$work/live.crash"
 result "crash, healthy machine: sym knows the function" has "[0-9a-f]{16} \(t\) sample_jit_load \[sample_jit\] *" "$work/live.crash"
+result "crash, healthy machine: sym knows a copied symbol" has "[0-9a-f]{16} \(t\) large_00011 \[test_a\] *" "$work/live.crash"
+result "crash, healthy machine: sym knows a symbol of a table that is lent" has "[0-9a-f]{16} \(r\) lent_one \[test_lent\] *" "$work/live.crash"
 result "crash, healthy machine: dis knows the function" has "0x[0-9a-f]{16} <sample_jit_load>:.*" "$work/live.crash"
 result "crash, panic inside a plugin: reads the dump" crash_dump panic modreg bt
 result "crash, panic inside a plugin: bt names the function" has " *#[0-9]+ .* sample_jit_load at [0-9a-f]+ \[sample_jit\]" "$work/panic.crash"

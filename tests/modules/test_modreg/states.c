@@ -271,21 +271,21 @@ static void hold_going_case(const struct test_case *tc)
 		fixture_unregister(f);
 }
 
-/* A plugin with more symbols than any module has, a byte apart. */
-static void hold_large_case(const struct test_case *tc)
+/* Holds a plugin with that many symbols, a byte apart. */
+static void hold_symbols(unsigned int num)
 {
 	enum { NAME = sizeof("large_00000") };
 	struct modreg_region region = { .flags = MODREG_TEXT };
 	struct fixture *f = fixture(0);
-	struct modreg_symbol *symbols = vcalloc(LARGE, sizeof(*symbols));
-	char *names = vcalloc(LARGE, NAME);
+	struct modreg_symbol *symbols = vcalloc(num, sizeof(*symbols));
+	char *names = vcalloc(num, NAME);
 	unsigned int i;
 
 	if (!check(symbols && names))
 		goto free;
 	region.base = (unsigned long)names;
-	region.size = LARGE * NAME;
-	for (i = 0; i < LARGE; i++) {
+	region.size = num * NAME;
+	for (i = 0; i < num; i++) {
 		snprintf(names + i * NAME, NAME, "large_%05u", i);
 		symbols[i].name = names + i * NAME;
 		symbols[i].value = region.base + i;
@@ -293,7 +293,7 @@ static void hold_large_case(const struct test_case *tc)
 	f->desc.regions = &region;
 	f->desc.num_regions = 1;
 	f->desc.symbols = symbols;
-	f->desc.num_symbols = LARGE;
+	f->desc.num_symbols = num;
 	f->desc.num_exentries = 0;
 	if (fixture_register(f)) {
 		test_hold();
@@ -302,6 +302,42 @@ static void hold_large_case(const struct test_case *tc)
 free:
 	vfree(names);
 	vfree(symbols);
+}
+
+/* More symbols than any module has. */
+static void hold_large_case(const struct test_case *tc)
+{
+	hold_symbols(LARGE);
+}
+
+/* Symbols that are not part of their plugin's tables: a table that is lent, and more copies than fit there. */
+static void hold_shared_case(const struct test_case *tc)
+{
+	static const struct modreg_region region = { .base = (unsigned long)&region, .size = 8 };
+	static const struct elf64_sym symbols[] = {
+		{ }, { .st_name = 1, .st_shndx = 1, .st_value = (unsigned long)&region },
+	};
+	static const char names[] = "\0lent_one";
+	static const struct modreg_symtab symtab = {
+		.symtab = symbols,
+		.num_symtab = ARRAY_SIZE(symbols),
+		.strtab = names,
+		.strtab_size = sizeof(names),
+		.typetab = "?r",
+	};
+	static const struct modreg_plugin_desc desc = {
+		.name = "test_lent",
+		.owner = THIS_MODULE,
+		.regions = &region,
+		.num_regions = 1,
+		.symtab = &symtab,
+	};
+	struct modreg_plugin *plugin = modreg_register_plugin(&desc);
+
+	if (!check_eq(PTR_ERR_OR_ZERO(plugin), 0))
+		return;
+	hold_symbols(12);
+	check_eq(modreg_unregister_plugin(plugin), 0);
 }
 
 const struct test_case state_cases[] = {
@@ -317,5 +353,6 @@ const struct test_case state_cases[] = {
 	{ "hold.live", hold_live_case },
 	{ "hold.going", hold_going_case },
 	{ "hold.large", hold_large_case },
+	{ "hold.shared", hold_shared_case },
 	{ }
 };
