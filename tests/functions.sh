@@ -64,11 +64,11 @@ loaded()
 	[[ -e /sys/module/$1 ]]
 }
 
-# try COMMAND...: repeats the command until it succeeds, for 10 seconds at most
+# try COMMAND...: repeats the command until it succeeds, for 30 seconds at most
 try()
 {
 	local i
-	for ((i = 0; i < 100; i++)); do
+	for ((i = 0; i < 300; i++)); do
 		! "$@" || return 0
 		sleep 0.1
 	done
