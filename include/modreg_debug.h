@@ -77,6 +77,7 @@ struct modreg_debug_symbols {
  * @region_init: that of the bit that is set if it is gone once the plugin is LIVE.
  * @symbols_form: in the symbols: an unsigned long, which of @forms they have.
  * @forms: the layouts of symbols.
+ * @reserved: 0.
  */
 struct modreg_debug_info {
 	__u32 magic;
@@ -108,6 +109,7 @@ struct modreg_debug_info {
 	__u32 region_init;
 	__u32 symbols_form;
 	struct modreg_debug_symbols forms[2];
+	__u32 reserved;
 };
 
 extern const struct modreg_debug_info modreg_debug_info;

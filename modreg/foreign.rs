@@ -65,7 +65,9 @@ pub(crate) struct Foreign {
     fixups: bool,
 }
 
-/// Decides whether a region of `owner` is foreign, and checks one that is. Returns it with that mark.
+/// Decides whether a region of `owner` is foreign, and checks one that is.
+///
+/// Returns the region, marked if it is foreign.
 ///
 /// `is_foreign` returns whether an address lies in a foreign region of another plugin. With the hooks, the
 /// kernel has symbols there too.

@@ -122,11 +122,12 @@ impl<T> RcuCounted<T> {
         Ok(unsafe { ARef::from_raw(NonNull::new_unchecked(ptr)) })
     }
 
-    /// Returns the counted value that a pointer leads to the value of, as `container_of()`.
+    /// Returns the counted value whose value `value` points to, as `container_of()`.
     ///
     /// # Safety
     ///
-    /// `value` must be the value of an `RcuCounted<T>` that is not freed during `'a`.
+    /// `value` must point to the value of an `RcuCounted<T>` that is not freed during `'a`, and lead to all of
+    /// that, as what `container_of()` is given.
     pub(crate) unsafe fn from_value<'a>(value: *const T) -> &'a Self {
         // SAFETY: By the safety requirements, `value` lies in an `RcuCounted<T>`, which is not freed.
         unsafe { &*value.wrapping_byte_sub(Self::VALUE).cast() }
@@ -136,9 +137,20 @@ impl<T> RcuCounted<T> {
 impl<T, E: Copy> RcuCounted<Tailed<T, E>> {
     /// Allocates a value, with a tail of `elements` and `strings`, with one reference.
     ///
+    /// # Examples
+    ///
+    /// ```
+    /// use crate::primitives::cstr::StrTab;
+    ///
+    /// let primes = RcuCounted::with_tail(4, &[2_u32, 3, 5, 7], StrTab::empty())?;
+    /// assert_eq!(primes.elements().len(), ***primes);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
-    /// [`AllocError`] if out of memory, or if the tail is too large.
+    /// [`AllocError`] if out of memory, or if the tail takes 4 GiB. Beyond what `kmalloc()` has, the kernel
+    /// warns.
     ///
     /// Context: May sleep.
     pub(crate) fn with_tail(
@@ -154,9 +166,9 @@ impl<T, E: Copy> RcuCounted<Tailed<T, E>> {
         let new = tail.alloc::<Self>()?;
         let ptr = new.as_ptr();
         // INVARIANT: `refs` is 1, for the reference that is returned. `links` is on no list.
-        // SAFETY: `ptr` is memory of a box with room for `tail` behind it, and `value` is the last member of
-        // this. `head` is used by RCU alone. So the box is initialized, and nothing moves it out of there.
-        // The reference that `refs` counts is the one that is created here.
+        // SAFETY: `tail` has allocated `ptr`, with room for itself behind the counted value, whose last member
+        // is `value`. `head` is used by RCU alone, so all of it is initialized. References move nothing. The
+        // one that `refs` counts is created here.
         unsafe {
             (&raw mut (*ptr).refs).write(Refcount::new(1));
             (&raw mut (*ptr).links).write(Opaque::zeroed());
@@ -223,8 +235,9 @@ unsafe impl<T> AlwaysRefCounted for RcuCounted<T> {
             let this = head
                 .wrapping_byte_sub(offset_of!(RcuCounted<T>, head))
                 .cast::<RcuCounted<T>>();
-            // SAFETY: By the type invariants, `this` was allocated as a box. By the safety
-            // requirements, no reference and no reader uses it.
+            // SAFETY: By the type invariants, `this` came from a `KBox`, or is memory of its allocator that is
+            // large enough; `Kmalloc` frees by `kfree()`, which takes no size. By the safety requirements, no
+            // reference and no reader uses it.
             drop(unsafe { KBox::from_raw(this) });
             end_callback();
         }

@@ -25,18 +25,18 @@ states()
 ktap_print_header
 [[ -e /proc/kcore ]] || { ktap_skip_all "there is no /proc/kcore"; exit "$KSFT_SKIP"; }
 load modreg && load test_modreg || ktap_exit_fail_msg "cannot load the modules"
-ktap_set_plan 9
+ktap_set_plan 11
 
 result "empty registry: nothing is listed" output_is "" ./modreg_debug.py
 load modreg_sample_c
 echo hold.coming > "$test_modreg/run" &
-try grep -q "^test_a .* Loading " "$modreg/plugins"
+result "plugin in COMING: is there" try grep -q "^test_a .* Loading " "$modreg/plugins"
 result "plugin in COMING: its state is listed" output_is "test_a COMING"$'\n'"sample_c LIVE" states
 result "plugin in COMING: its symbols, init symbols included, are those of kallsyms" same_symbols
 echo > "$test_modreg/release"
 wait
 echo hold.going > "$test_modreg/run" &
-try grep -q "^test_a .* Unloading " "$modreg/plugins"
+result "plugin in GOING: is there" try grep -q "^test_a .* Unloading " "$modreg/plugins"
 result "plugin in GOING: its state is listed" output_is "test_a GOING"$'\n'"sample_c LIVE" states
 echo > "$test_modreg/release"
 wait

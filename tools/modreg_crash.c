@@ -102,12 +102,18 @@ static int get_regions(struct plugin *p, ulong at, ulong tables)
 	p->regions = calloc(count + 1, sizeof(*p->regions));
 	for (i = 0; i < count; i++) {
 		char *r = (char *)raw + i * info.region_size;
+		ulong base = *(ulong *)(r + info.region_base);
 		ulong marked = *(ulong *)(r + info.region_length);
+		ulong size = marked & ((1UL << info.region_length_bits) - 1);
 
+		if (!size || base + size < base) {
+			free(raw);
+			return doubt("a region", at);
+		}
 		if (marked >> info.region_init & 1 && !is_init)
 			continue;
-		p->regions[p->num_regions].base = *(ulong *)(r + info.region_base);
-		p->regions[p->num_regions].size = marked & ((1UL << info.region_length_bits) - 1);
+		p->regions[p->num_regions].base = base;
+		p->regions[p->num_regions].size = size;
 		p->regions[p->num_regions++].text = marked >> info.region_text & 1;
 	}
 	free(raw);
@@ -316,7 +322,8 @@ static int read_registry(void)
 	if (info.magic != MODREG_DEBUG_MAGIC || info.version != MODREG_DEBUG_VERSION ||
 	    info.size < sizeof(info))
 		return doubt("modreg_debug_info", at);
-	for (n = offsetof(struct modreg_debug_info, plugin_name); n + 4 <= sizeof(info); n += 4)
+	for (n = offsetof(struct modreg_debug_info, plugin_name);
+	     n < offsetof(struct modreg_debug_info, reserved); n += 4)
 		if (*(uint *)((char *)&info + n) > MAX_OFFSET)
 			return doubt("modreg_debug_info", at);
 	if (info.plugin_node > MAX_OFFSET || info.region_base + 8 > info.region_size ||

@@ -144,4 +144,5 @@ static modreg_debug_info: Constant = Constant(DebugInfo {
     symbols_form: SYMBOLS as u32,
     // In the order of the variants.
     forms: [COPIED, LENT],
+    reserved: 0,
 });

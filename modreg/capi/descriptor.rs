@@ -185,6 +185,8 @@ pub(super) fn is_quiet(desc: &modreg_plugin_desc) -> Result<bool, Refusal> {
 /// # Safety
 ///
 /// The tables of `desc` must be as documented for `struct modreg_plugin_desc`.
+// Its frame is gone when the plugin's init callback is called.
+#[inline(never)]
 unsafe fn content(desc: &modreg_plugin_desc, owner: &Module) -> Result<Content, Refusal> {
     // SAFETY: `desc.regions` is null or has `desc.num_regions` elements during the call, as
     // documented for `struct modreg_plugin_desc`.
@@ -309,7 +311,7 @@ pub(super) unsafe fn replace_symbols(
 ///
 /// # Errors
 ///
-/// - `EINVAL` if there are no regions, one is empty, wraps or has unknown flags, or two overlap.
+/// - `EINVAL` if there are no regions, one is empty, wraps, is too large or has unknown flags, or two overlap.
 /// - As [`foreign::check`].
 fn regions(described: &[modreg_region], owner: &Module) -> Result<Regions, Refusal> {
     if described.is_empty() {

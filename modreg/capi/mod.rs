@@ -168,7 +168,8 @@ unsafe fn array<T>(
 
 /// Returns the handle of a plugin for C.
 ///
-/// It owns no reference. `PLUGINS` keeps the plugin in memory until the handle is released.
+/// It owns no reference. `PLUGINS` keeps the plugin in memory until the handle is released. It leads to all of
+/// the counted value, which each plugin is part of.
 fn handle(plugin: &Plugin) -> *mut modreg_plugin {
     ptr::from_ref(plugin).cast_mut().cast()
 }
@@ -179,8 +180,8 @@ fn handle(plugin: &Plugin) -> *mut modreg_plugin {
 ///
 /// `handle` must come from [`handle`], and the plugin must not be freed during `'a`.
 unsafe fn plugin<'a>(handle: *const modreg_plugin) -> &'a RcuCounted<Plugin> {
-    // SAFETY: By the safety requirements this is the plugin's address, and it is not freed during `'a`.
-    // Each plugin is a counted value.
+    // SAFETY: By the safety requirements `handle` comes from a reference to the plugin, which is not freed during
+    // `'a`. Each plugin is part of a counted value, and the handle leads to all of it.
     unsafe { RcuCounted::from_value(handle.cast::<Plugin>()) }
 }
 

@@ -19,8 +19,8 @@ use crate::{
 };
 use kernel::alloc::AllocError;
 
-/// Names that take no allocation.
-const FEW: usize = 8;
+/// Names that take no allocation, at most.
+const INLINE: usize = 8;
 
 /// What has a name. Those of other kinds are not in the way of a search.
 #[derive(Clone, Copy)]
@@ -42,7 +42,7 @@ impl Kind {
 /// The names of one plugin, with their hashes, that are to be linked.
 pub(crate) struct NameSet {
     /// Hashes, and items: what has the name is 0 for the plugin, then come its symbols, then its exports.
-    names: SmallVec<(u32, u32), FEW>,
+    names: SmallVec<(u32, u32), INLINE>,
 }
 
 impl NameSet {

@@ -46,7 +46,7 @@ impl Exports {
 ///
 /// # Invariants
 ///
-/// `exports` were made of `symbols`: they are in the order of their names.
+/// Marked `exports` were made of `symbols`: they are in the order of their names.
 #[derive(Clone, Copy)]
 pub(crate) struct ExportTab<'a> {
     exports: &'a Exports,
@@ -54,9 +54,9 @@ pub(crate) struct ExportTab<'a> {
 }
 
 impl<'a> ExportTab<'a> {
-    /// Takes exports, and the symbols that they were made of.
+    /// Takes exports, and the symbols of their plugin, which marked ones must have been made of.
     pub(crate) fn new(exports: &'a Exports, symbols: Symbols<'a>) -> Self {
-        // INVARIANT: The caller passes what they were made of.
+        // INVARIANT: As asked for above.
         Self { exports, symbols }
     }
 

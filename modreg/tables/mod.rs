@@ -60,7 +60,7 @@ pub(crate) type Tables = Tailed<Head, Entry>;
 ///
 /// # Invariants
 ///
-/// `orders`, `few` and the exports of `others` were made of these symbols.
+/// `orders`, `few` and marked exports of `others` were made of these symbols.
 pub(crate) struct Head {
     /// The module that owns the plugin.
     pub(crate) owner: LentModule,
@@ -138,7 +138,7 @@ impl Tables {
 
     /// Creates tables with these contents; with `is_init`, those until the plugin is LIVE.
     ///
-    /// `by` is made of the symbols of `source`, and so are `exports`.
+    /// `by` must be made of the symbols of `source`, and so must marked `exports`.
     ///
     /// # Errors
     ///

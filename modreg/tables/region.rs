@@ -4,7 +4,7 @@
 
 use core::mem::offset_of;
 
-/// The bits of a size that tell what the region is; the kernel's half of the addresses is smaller.
+/// The bits of a size that tell what the region is: no region is that large.
 const TEXT: usize = 1 << (usize::BITS - 1);
 const INIT: usize = TEXT >> 1;
 const FOREIGN: usize = TEXT >> 2;
@@ -31,8 +31,8 @@ impl Region {
     pub(crate) const INIT_BIT: u32 = INIT.ilog2();
     pub(crate) const SIZE_BITS: u32 = MARKS.trailing_zeros();
 
-    /// Creates a region of `size` bytes from `base`, or returns [`None`] if it is empty, wraps or is larger
-    /// than the kernel's half of the addresses.
+    /// Creates a region of `size` bytes from `base`, or returns [`None`] if it is empty, wraps or takes
+    /// 2^61 bytes.
     pub(crate) fn new(base: usize, size: usize, text: bool, init: bool) -> Option<Self> {
         base.checked_add(size)?;
         let marks = if text { TEXT } else { 0 } | if init { INIT } else { 0 };

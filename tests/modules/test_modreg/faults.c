@@ -210,10 +210,19 @@ static char *many_names;
 
 enum { MANY_NAME = 16 };
 
+/* And more regions than are collected without memory. */
 static int register_large(void)
 {
+	enum { PIECES = 8, PIECE = REGION_SIZE / PIECES };
+	struct modreg_region pieces[PIECES];
 	struct fixture *f = fixture(0);
+	unsigned int i;
 
+	for (i = 0; i < PIECES; i++)
+		pieces[i] = (struct modreg_region){ f->text + i * PIECE, PIECE, MODREG_TEXT };
+	f->desc.regions = pieces;
+	f->desc.num_regions = PIECES;
+	f->desc.num_exentries = 0;
 	f->desc.symbols = many_symbols;
 	f->desc.num_symbols = LARGE / 10;
 	f->plugin = modreg_register_plugin(&f->desc);

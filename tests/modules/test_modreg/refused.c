@@ -93,6 +93,13 @@ static void spoil_huge_region(struct fixture *f)
 	f->regions[1].size = -1UL;
 }
 
+/* What does not wrap, below the kernel's half. */
+static void spoil_large_region(struct fixture *f)
+{
+	f->regions[1].base = 1UL << 62;
+	f->regions[1].size = 1UL << 61;
+}
+
 static void spoil_own_regions_overlap(struct fixture *f)
 {
 	f->regions[1].base = f->text + REGION_SIZE - 1;
@@ -523,6 +530,7 @@ const struct test_case refused_cases[] = {
 	REFUSED(empty_region, -EINVAL),
 	REFUSED(wrapping_region, -EINVAL),
 	REFUSED(huge_region, -EINVAL),
+	REFUSED(large_region, -EINVAL),
 	REFUSED(own_regions_overlap, -EINVAL),
 	REFUSED(own_regions_equal, -EINVAL),
 	REFUSED(region_inside_another, -EINVAL),
