@@ -325,6 +325,44 @@ static bool registered(void)
 	return !register_fixture();
 }
 
+/* More symbols than are part of their plugin's tables. */
+static int replace_symbols(void)
+{
+	struct fixture *f = &fixtures[0];
+	struct modreg_symbol symbols[12];
+	const struct modreg_plugin_desc desc = {
+		.symbols = symbols, .num_symbols = ARRAY_SIZE(symbols),
+		.extable = f->extable, .num_exentries = 1,
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(symbols); i++)
+		symbols[i] = (struct modreg_symbol){
+			.name = "replaced", .value = f->text + i, .flags = MODREG_EXPORT,
+		};
+	return modreg_replace_symbols(f->plugin, &desc);
+}
+
+static void replace_back(void)
+{
+	struct fixture *f = &fixtures[0];
+	const struct modreg_plugin_desc desc = {
+		.symbols = f->symbols, .num_symbols = ARRAY_SIZE(f->symbols) - 1,
+		.extable = f->extable, .num_exentries = ARRAY_SIZE(f->extable) - 1,
+	};
+
+	check_eq(modreg_kallsyms_lookup_name("replaced"), f->text);
+	check_eq(modreg_replace_symbols(f->plugin, &desc), 0);
+}
+
+static void replace_case(const struct test_case *tc)
+{
+	attempt(&(struct attempt){
+		.prepare = registered, .run = replace_symbols, .undo = replace_back,
+		.tidy = unregister_fixture,
+	});
+}
+
 static int unregister_one(void)
 {
 	int err = modreg_unregister_plugin(fixtures[0].plugin);
@@ -504,6 +542,7 @@ const struct test_case fault_cases[] = {
 	{ "faults.register_module", register_module_case },
 	{ "faults.failed_init", failed_init_case },
 	{ "faults.crowd", crowd_case },
+	{ "faults.replace", replace_case },
 	{ "faults.unregister", unregister_case },
 	{ "faults.unregister_several", unregister_several_case },
 	{ "faults.read", read_case },
