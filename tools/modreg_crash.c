@@ -135,7 +135,8 @@ static int get_shared(struct table *t, ulong base)
 
 	if (!get_count(base + info.symbols_form, FORMS - 1, &number, "the form of the symbols"))
 		return FALSE;
-	form = t->form = &info.forms[number];
+	form = &info.forms[number];
+	t->form = form;
 	return get_count(base + form->num, MAX_SYMBOLS, &t->count, "the symbols") &&
 	       get_count(base + form->strings_size, MAX_STRINGS, &t->size, "the names") &&
 	       get_array(base + form->table, t->count, form->symbol_size, &t->symbols,

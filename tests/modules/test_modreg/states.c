@@ -310,7 +310,7 @@ static void hold_large_case(const struct test_case *tc)
 	hold_symbols(LARGE);
 }
 
-/* Symbols that are not part of their plugin's tables: a table that is lent, and more copies than fit there. */
+/* Symbols that are not part of their plugin's tables: a table that is lent, and many copies. */
 static void hold_shared_case(const struct test_case *tc)
 {
 	static const struct modreg_region region = { .base = (unsigned long)&region, .size = 8 };
